@@ -1,0 +1,313 @@
+//! What can go wrong, each with a stable code.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::format::catalog::CatalogFault;
+use crate::format::header::HeaderFault;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Each variant has a stable [code](Error::code), which the `image` command prints as well and
+/// explains with `image explain`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A handle whose record was removed, rolled back, or never was in this heap.
+    #[error("stale handle: {0} is not alive")]
+    Stale(RecordName),
+    /// A handle that names a record of another type, or nothing that can be one.
+    #[error("foreign handle: {0} is not of type {1}")]
+    Foreign(RecordName, String),
+    /// A position behind the end of a list.
+    #[error("index {index} is out of range for a list of {len}")]
+    OutOfRange {
+        /// The position asked for.
+        index: u64,
+        /// Length of the list.
+        len: u64,
+    },
+    /// Two of the handles given to a disjoint access are the same.
+    #[error("{0} was asked for twice")]
+    Overlap(RecordName),
+
+    /// A value with two owners at commit.
+    #[error("{what} has two owners: {first} and {second}")]
+    SecondOwner {
+        /// The value.
+        what: RecordName,
+        /// One place that holds it.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A written handle that owns nothing in this heap, or a reference to no table of its type.
+    #[error("{place} holds {what}, which is no live value of this heap")]
+    Dangling {
+        /// The place that holds it.
+        place: String,
+        /// The handle.
+        what: RecordName,
+    },
+    /// A commit that asks for more than the heap can give.
+    #[error("this heap has no disk behind it: a commit of strength Disk is not possible")]
+    NoDisk,
+    /// The thread already holds the heap in a way that excludes what it asks for.
+    #[error("this thread already holds a {held} guard of the heap, and would wait for itself")]
+    Deadlock {
+        /// "read" or "write".
+        held: &'static str,
+    },
+    /// The name of a root is empty or too long.
+    #[error("a root's name has 1 to {max} bytes; this one has {len}")]
+    RootName {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest.
+        max: usize,
+    },
+    /// A root of this name holds a record of another type.
+    #[error("root {name:?} is a {found}, not a {asked}")]
+    RootType {
+        /// The root.
+        name: String,
+        /// The type of its record.
+        found: String,
+        /// The type asked for.
+        asked: String,
+    },
+    /// A value longer than the format can hold.
+    #[error("{what} of {len} bytes is longer than {max}")]
+    TooLong {
+        /// What it is.
+        what: &'static str,
+        /// Its length in bytes.
+        len: u64,
+        /// The longest possible, in bytes.
+        max: u64,
+    },
+    /// The process was forked; only the parent may write.
+    #[error("this process is a fork of the one that opened the heap; only process {owner} may write")]
+    Forked {
+        /// The process that opened it.
+        owner: u32,
+    },
+    /// An image cannot be opened as a heap, or a heap as an image.
+    #[error("{path} is {found}; open it with {remedy}")]
+    WrongDoor {
+        /// The file.
+        path: PathBuf,
+        /// "a sealed image" or "a live heap".
+        found: &'static str,
+        /// What to call instead.
+        remedy: &'static str,
+    },
+
+    /// The file is not a heap, of another version, or its header is damaged.
+    #[error("{path}: {fault}")]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: HeaderFault,
+    },
+    /// A damaged structure in the file.
+    #[error("damaged at {at}: {what}")]
+    Corrupt {
+        /// Where.
+        at: Place,
+        /// What is wrong.
+        what: Corruption,
+    },
+
+    /// No such heap.
+    #[error("{path} does not exist")]
+    NotFound {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The heap's type has another layout than the program's.
+    #[error("type {name} of the heap has another layout than the program's: {difference}")]
+    Schema {
+        /// The type's declared name.
+        name: String,
+        /// The first difference.
+        difference: String,
+    },
+    /// Two types of the program have one declared name.
+    #[error("two types of the program are both named {0}; give one of them #[record(name = \"...\")]")]
+    SameName(String),
+    /// A type of the program that no heap can hold.
+    #[error("type {name}: {why}")]
+    Unsupported {
+        /// The type's declared name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// A file system, kernel or machine on which heaps do not work.
+    #[error("{0}")]
+    Platform(String),
+
+    /// Another process has the heap open.
+    #[error("{path} is open in {}", Owner(.pid))]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// The process, where it said so.
+        pid: Option<u32>,
+    },
+    /// The arena is full.
+    #[error("the arena of {reserved} bytes is full; open the heap with a larger Options::reserve")]
+    ArenaFull {
+        /// Bytes of address space reserved.
+        reserved: u64,
+    },
+    /// The disk is full; the transaction was rolled back.
+    #[error("no room on the disk: {0}")]
+    NoRoom(io::Error),
+    /// The log was recycled over the head of a reader.
+    #[error("the log outgrew its limit and was recycled before it was read")]
+    LostHold,
+    /// A write or sync failed earlier; what reached the disk is unknown.
+    #[error("an earlier write failed ({0}), so what reached the disk is unknown; open the heap again")]
+    Poisoned(String),
+
+    /// Reading or writing failed.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was being done, with the file's name.
+        action: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// A record or value as people name it: `Node#17`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordName {
+    /// Name of the type.
+    pub type_name: String,
+    /// Number of the record within its table, from 0; the position of the slot for other values.
+    pub number: u64,
+    /// The generation that the handle asked for.
+    pub generation: u32,
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{} (generation {})", self.type_name, self.number, self.generation)
+    }
+}
+
+/// A place in a file or in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An offset in the heap file or image.
+    Offset(u64),
+    /// An offset in the log.
+    LogOffset(u64),
+    /// A field of a record, or of another value.
+    Record {
+        /// The record.
+        record: String,
+        /// Path of field names in it, empty for the whole.
+        field: String,
+    },
+    /// An entry of the catalog.
+    Catalog {
+        /// "table", "extent", "root", "registry".
+        structure: &'static str,
+        /// Number of the entry.
+        index: u64,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offset(at) => write!(f, "offset {at}"),
+            Self::LogOffset(at) => write!(f, "log offset {at}"),
+            Self::Record { record, field } if field.is_empty() => write!(f, "{record}"),
+            Self::Record { record, field } => write!(f, "{record}.{field}"),
+            Self::Catalog { structure, index } => write!(f, "{structure} {index}"),
+        }
+    }
+}
+
+/// What is wrong with a damaged structure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Corruption {
+    /// A block's bytes are not those that were written.
+    #[error("checksum is {stored:08x}, computed {computed:08x}")]
+    Checksum {
+        /// As stored.
+        stored: u32,
+        /// From the bytes.
+        computed: u32,
+    },
+    /// The file ends too early.
+    #[error("the file ends here, {missing} bytes are missing")]
+    Truncated {
+        /// How many.
+        missing: u64,
+    },
+    /// An entry of the catalog is impossible by itself.
+    #[error(transparent)]
+    Catalog(#[from] CatalogFault),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Structure(String),
+}
+
+struct Owner<'a>(&'a Option<u32>);
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => write!(f, "another process"),
+        }
+    }
+}
+
+impl Error {
+    /// The stable code, `IMG-nnnn`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Stale(_) => "IMG-0101",
+            Self::Foreign(..) => "IMG-0102",
+            Self::OutOfRange { .. } => "IMG-0103",
+            Self::Overlap(_) => "IMG-0104",
+            Self::SecondOwner { .. } => "IMG-0301",
+            Self::Dangling { .. } => "IMG-0302",
+            Self::NoDisk => "IMG-0303",
+            Self::Deadlock { .. } => "IMG-0304",
+            Self::RootName { .. } => "IMG-0305",
+            Self::RootType { .. } => "IMG-0306",
+            Self::TooLong { .. } => "IMG-0307",
+            Self::Forked { .. } => "IMG-0308",
+            Self::WrongDoor { .. } => "IMG-0309",
+            Self::Header { fault: HeaderFault::Magic, .. } => "IMG-0401",
+            Self::Header { fault: HeaderFault::Version(..) | HeaderFault::Features(_), .. } => "IMG-0701",
+            Self::Header { .. } => "IMG-0402",
+            Self::Corrupt { what: Corruption::Checksum { .. }, .. } => "IMG-0403",
+            Self::Corrupt { what: Corruption::Truncated { .. }, .. } => "IMG-0404",
+            Self::Corrupt { .. } => "IMG-0405",
+            Self::NotFound { .. } => "IMG-0502",
+            Self::Schema { .. } => "IMG-0702",
+            Self::SameName(_) => "IMG-0704",
+            Self::Unsupported { .. } => "IMG-0706",
+            Self::Platform(_) => "IMG-0707",
+            Self::Busy { .. } => "IMG-0801",
+            Self::ArenaFull { .. } => "IMG-0802",
+            Self::NoRoom(_) => "IMG-0803",
+            Self::LostHold => "IMG-0804",
+            Self::Poisoned(_) => "IMG-0902",
+            Self::Io { .. } => "IMG-0901",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! A memory-mapped persistent heap of typed records.
+#![deny(unsafe_code)]
+
+mod error;
+pub mod format;
+pub mod storage;
+
+pub use error::{Corruption, Error, Place, RecordName, Result};

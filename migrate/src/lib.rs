@@ -1,0 +1,15 @@
+//! Layouts of persistent types, and what a change of layout means.
+//!
+//! A [`Schema`] describes every type a heap holds: its declared name, size, alignment, and every field's name,
+//! [`Shape`] and offset. It says everything a stranger needs to read a record without the program that wrote it.
+//!
+//! This crate is pure: it opens no file, maps no memory, contains no unsafe code, and builds wherever Rust does.
+
+#![forbid(unsafe_code)]
+
+mod schema;
+
+pub use schema::{
+    Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
+    TypeAttributes, TypeDescriptor, Variant,
+};
