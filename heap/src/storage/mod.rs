@@ -1,8 +1,10 @@
 //! Where a heap's bytes are kept. Everything the heap writes goes through [`Storage`]: the real files, or the
 //! simulated disk of the crash tests.
 
+/// The real files.
 #[cfg(all(feature = "arena", target_os = "linux"))]
 pub mod real;
+/// The simulated disk.
 #[cfg(feature = "simulated")]
 pub mod simulated;
 
