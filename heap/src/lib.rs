@@ -3,6 +3,8 @@
 
 mod error;
 pub mod format;
+pub mod read;
 pub mod storage;
+pub mod verify;
 
 pub use error::{Corruption, Error, Place, RecordName, Result};

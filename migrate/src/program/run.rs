@@ -209,13 +209,12 @@ fn drive_with<A: Action, const LOOPS: usize>(
             Step::Enum { at, width, cases, end } => {
                 let at = base + at as usize;
                 let tag = unsigned(action.bytes(), at, width.into(), order);
-                next = match program.cases[cases as usize].find(tag) {
-                    Some(case) => case as usize,
-                    None => {
-                        action.fault(ValueFault::Tag(at))?;
-                        end as usize
-                    }
-                };
+                if let Some(case) = program.cases[cases as usize].find(tag) {
+                    next = case as usize;
+                } else {
+                    action.fault(ValueFault::Tag(at))?;
+                    next = end as usize;
+                }
             }
             Step::Jump { to } => next = to as usize,
             Step::Repeat { at, count } => {
