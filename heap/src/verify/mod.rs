@@ -134,7 +134,7 @@ impl<'a> Info<'a> {
             return (units == 0).then_some(0);
         }
         // Exact for positions of 18 bits: the error of the inverse is less than 2^18 / 2^36.
-        let slot = (u64::from(units) * self.inverse >> 36) as u32;
+        let slot = ((u64::from(units) * self.inverse) >> 36) as u32;
         (slot as usize * self.stride == units as usize * 8).then_some(slot)
     }
 }

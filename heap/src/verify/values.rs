@@ -1,6 +1,6 @@
 //! The second pass: every handle in every live value.
 
-use migrate::{HandleAt, Target, ValueFault};
+use migrate::{HandleAt, Program, Target, ValueFault};
 
 use super::{Context, Info, SlotWord, State, is_zero, map, place, word_at};
 use crate::error::{Place, Result};
@@ -34,8 +34,9 @@ impl From<ValueFault> for Fault {
 }
 
 impl Fault {
+    /// A fault of a value as a whole: no field lies at its offset.
     pub(super) const fn of(what: &'static str) -> Self {
-        Self { element: None, offset: 0, what: What::Words(what) }
+        Self { element: None, offset: usize::MAX, what: What::Words(what) }
     }
 }
 
@@ -63,9 +64,7 @@ fn check_records(context: &Context<'_>, state: &mut State, position: usize, shap
             continue;
         }
         let (record, slack) = info.slot(index).split_at(end);
-        let mut checked = program.run(&record[slot::HEADER as usize..], context.order, |handle| {
-            check_handle(context, state, handle.target, handle.word).map_err(|what| at_handle(&handle, what))
-        });
+        let mut checked = check_bytes(context, state, program, &record[slot::HEADER as usize..]);
         if checked.is_ok() && !is_zero(slack) {
             checked = Err(Fault::of("what lies behind the record is not zero"));
         }
@@ -74,10 +73,6 @@ fn check_records(context: &Context<'_>, state: &mut State, position: usize, shap
         }
     }
     Ok(())
-}
-
-const fn at_handle(handle: &HandleAt, what: &'static str) -> Fault {
-    Fault { element: None, offset: handle.offset, what: What::Words(what) }
 }
 
 fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Fault> {
@@ -93,13 +88,13 @@ fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index:
     }
     let len = word_at(bytes, 8, context.order);
     match kind {
-        Kind::ListInline => check_elements(context, state, Elements { info, index, fixed: 16, shape, len }),
+        Kind::ListInline => check_elements(context, state, &Elements { info, index, fixed: 16, shape, len }),
         Kind::ListSpilled => {
             if !is_zero(&bytes[24..]) {
                 return Err(Fault::of("what lies behind its header is not zero"));
             }
             let (info, index) = own(context, state, word_at(bytes, 16, context.order), Kind::Buffer, shape)?;
-            check_elements(context, state, Elements { info, index, fixed: 8, shape, len })
+            check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })
         }
         Kind::Map => map::verify_map(context, state, bytes, shape),
         _ => map::verify_sorted(context, state, bytes, shape),
@@ -116,8 +111,8 @@ struct Elements<'a, 'b> {
     len: u64,
 }
 
-fn check_elements(context: &Context<'_>, state: &mut State, elements: Elements<'_, '_>) -> Result<(), Fault> {
-    let Elements { info, index, fixed, shape, len } = elements;
+fn check_elements(context: &Context<'_>, state: &mut State, elements: &Elements<'_, '_>) -> Result<(), Fault> {
+    let Elements { info, index, fixed, shape, len } = *elements;
     let Some(program) = context.programs.value(shape) else { return Err(Fault::of("its shape does not exist")) };
     let header_at = info.header_at(index);
     let start = slot::contents_at(header_at as u64, fixed, program.align() as u64) as usize - header_at;
@@ -133,14 +128,24 @@ fn check_elements(context: &Context<'_>, state: &mut State, elements: Elements<'
         return Ok(());
     }
     for (element, bytes) in bytes[start..end].chunks_exact(program.size()).enumerate() {
-        let checked = program.run(bytes, context.order, |handle| {
-            check_handle(context, state, handle.target, handle.word).map_err(|what| at_handle(&handle, what))
-        });
-        if let Err(fault) = checked {
-            return Err(Fault { element: Some(element as u64), ..fault });
-        }
+        check_bytes(context, state, program, bytes)
+            .map_err(|fault| Fault { element: Some(element as u64), ..fault })?;
     }
     Ok(())
+}
+
+/// Checks one record, element, key, value or entry; what it owns gets its owner.
+#[inline]
+pub(super) fn check_bytes(
+    context: &Context<'_>,
+    state: &mut State,
+    program: &Program,
+    bytes: &[u8],
+) -> Result<(), Fault> {
+    program.run(bytes, context.order, |HandleAt { offset, target, word }| {
+        let fault = |what| Fault { element: None, offset, what: What::Words(what) };
+        check_handle(context, state, target, word).map_err(fault)
+    })
 }
 
 /// Checks a handle, counts it if it is a reference, and makes its holder the owner of what it names otherwise.
