@@ -1,6 +1,8 @@
 //! A memory-mapped persistent heap of typed records.
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "arena", target_os = "linux"))]
+pub mod control;
 mod error;
 pub mod format;
 pub mod storage;
