@@ -17,15 +17,17 @@ use crate::failure::Failure;
 #[command(name = "image", version, propagate_version = true, max_term_width = 100, after_help = EXITS)]
 pub(crate) struct Arguments {
     /// Print facts, and what went wrong, as JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// When to use colour [possible values: auto, always, never]
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(crate) color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EVERYWHERE: &str = "Options of every command";
 
 const EXITS: &str = "Exit codes: 0 done · 1 the answer is no · 2 usage · 3 a decision is needed · 4 damaged data · \
                      5 not found · 6 not permitted · 7 incompatible · 8 busy · 9 I/O error · 130 interrupted";
@@ -102,13 +104,13 @@ impl Wishes {
 ///
 /// # Errors
 /// IMG-0201, with what clap says about them.
-pub(crate) fn read(words: Vec<OsString>) -> Result<Request, Failure> {
+pub(crate) fn read(words: &[OsString]) -> Result<Request, Failure> {
     match Arguments::try_parse_from(words) {
         Ok(arguments) => Ok(Request::Run(Box::new(arguments))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Help(error.render()))
         }
-        Err(error) => Err(usage_failure(&error)),
+        Err(error) => Err(usage_failure(&error, &help_command(words))),
     }
 }
 
@@ -117,8 +119,18 @@ pub(crate) fn command() -> clap::Command {
     Arguments::command()
 }
 
+/// What to type to learn more: the help of the command that the words begin with, where they name one.
+fn help_command(words: &[OsString]) -> String {
+    let whole = command();
+    let named = words.iter().skip(1).find_map(|word| whole.find_subcommand(word));
+    match named.filter(|named| !named.is_hide_set()) {
+        Some(named) => format!("image {} --help", named.get_name()),
+        None => "image --help".into(),
+    }
+}
+
 /// clap writes paragraphs: what is wrong, tips, the usage, where to read more.
-fn usage_failure(error: &clap::Error) -> Failure {
+fn usage_failure(error: &clap::Error, more: &str) -> Failure {
     let text = error.render().to_string();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Failure::new("IMG-0201", "no command was given").help("image --help lists them; image demo shows them");
@@ -127,10 +139,9 @@ fn usage_failure(error: &clap::Error) -> Failure {
     let message = paragraphs.first().map_or("", |first| first.trim_start_matches("error: ")).to_owned();
     let usage = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: "));
     let tip = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("tip: ")).map(ToOwned::to_owned);
-    let called = usage.map_or("image", |usage| usage.split(['[', '<', '-']).next().unwrap_or("image").trim());
     // An unknown command's usage is that of the whole, which says nothing about what was meant.
     let known_command = error.get(ContextKind::InvalidSubcommand).is_none();
-    let failure = Failure::new("IMG-0201", message).help(tip.unwrap_or(format!("{called} --help")));
+    let failure = Failure::new("IMG-0201", message).help(tip.unwrap_or_else(|| more.to_owned()));
     match usage.filter(|_| known_command) {
         Some(usage) => failure.cause(format!("the usage is {usage}")),
         None => failure,
@@ -169,10 +180,12 @@ mod tests {
     #[test]
     fn every_usage_error_has_a_message_and_a_help_of_one_line() {
         for line in ["image", "image dmup", "image dump", "image dump a --pid 1 -o b", "image dump --pid x -o b"] {
-            let failure = read(words(line)).expect_err(line);
+            let failure = read(&words(line)).expect_err(line);
             assert_eq!(failure.code, "IMG-0201", "{line}");
             assert!(!failure.message.is_empty() && !failure.message.contains('\n'), "{line}: {}", failure.message);
             assert!(failure.help.is_some_and(|help| !help.is_empty()), "{line}");
         }
+        let wrong_value = read(&words("image --json show a.img Node")).expect_err("no number");
+        assert_eq!(wrong_value.help.as_deref(), Some("image show --help"));
     }
 }

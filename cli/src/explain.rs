@@ -278,6 +278,14 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "The heap's owner can make a full image with --include-secrets; keep it as safe as the heap itself.",
     ),
     entry(
+        "IMG-0613",
+        Exit::Decision,
+        "secrets leave only after a confirmation",
+        "With --include-secrets a person confirms by typing the heap's file name; in a pipe nobody can, and what was \
+         typed was not the name.",
+        "Type the name as asked, or confirm in advance with --yes and --reason TEXT.",
+    ),
+    entry(
         "IMG-0701",
         Exit::Incompatible,
         "the file is of another version",
@@ -393,6 +401,8 @@ mod tests {
     const EXCEPTIONS: &[(&str, Exit)] = &[
         // It stands with the other troubles of outputs, and a person decides whether to overwrite.
         ("IMG-0602", Exit::Decision),
+        // It stands with the other questions of secrets, and a person decides whether they leave.
+        ("IMG-0613", Exit::Decision),
         // It stands with the other limits; to a script a full disk is an I/O error.
         ("IMG-0803", Exit::Io),
     ];

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let wishes = Wishes::from_words(&words);
     let mut output = Output::standard(wishes.json, wishes.color);
-    let result = match args::read(words) {
+    let result = match args::read(&words) {
         Ok(Request::Run(arguments)) => commands::run(arguments.command, &mut output),
         Ok(Request::Help(text)) => output.help(&text),
         Err(failure) => Err(failure),

@@ -10,6 +10,7 @@
 //! | KEY | VALUE |
 //! |-----|-------|
 //! | `pid` | the process, as it sees itself |
+//! | `namespace` | in which namespace that number counts: only there can a reader tell that the process is gone |
 //! | `started` | when it started: field 22 of `/proc/PID/stat` |
 //! | `file` | device and inode of the heap: a copied or moved control file speaks of the same file |
 //! | `heap`, `log` | absolute paths |
@@ -120,7 +121,7 @@ impl ControlFile {
 
     /// Says anew what the heap holds. Meant for checkpoints, not for commits: it writes two small files.
     pub fn update(&self, info: &Info) {
-        let text = to_text(info, self.identity);
+        let text = to_text(&Said { info: info.clone(), identity: self.identity, namespace: namespace() });
         for path in &self.paths {
             // They only inform: a folder that takes no file is no reason to stop a program.
             let _ = write_whole(path, text.as_bytes(), if self.group_reads { 0o644 } else { 0o600 });
@@ -189,6 +190,7 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
 struct Entry {
     info: Info,
     identity: Option<(u64, u64)>,
+    namespace: Option<String>,
     path: PathBuf,
     owner: u32,
 }
@@ -197,6 +199,13 @@ impl Entry {
     fn counts(&self) -> bool {
         self.info.is_alive() && user_of(self.info.pid) == Some(self.owner)
     }
+
+    /// Left by a process that was killed, and ours to remove. A number of another namespace, such as a container's
+    /// that shares the folder, says nothing here.
+    fn is_leftover(&self) -> bool {
+        let judged = self.namespace.is_some() && self.namespace == namespace();
+        judged && !self.info.is_alive() && self.owner == rustix::process::geteuid().as_raw()
+    }
 }
 
 fn list_in(folder: &Path) -> Vec<Info> {
@@ -204,10 +213,9 @@ fn list_in(folder: &Path) -> Vec<Info> {
     for entry in entries(folder) {
         if entry.counts() {
             living.push(entry.info);
-        } else if !entry.info.is_alive() && entry.owner == rustix::process::geteuid().as_raw() {
-            // Left by a process that was killed. Its name holds the process id, so the only file that could be
-            // removed wrongly is one that a new process of the same id put there just now; its next checkpoint
-            // writes it again.
+        } else if entry.is_leftover() {
+            // Its name holds the process id, so the only file that could be removed wrongly is one that a new
+            // process of the same id put there just now; its next checkpoint writes it again.
             let _ = fs::remove_file(&entry.path);
         }
     }
@@ -237,7 +245,9 @@ fn runtime_folders() -> Vec<PathBuf> {
     if let Some(private) = std::env::var_os("XDG_RUNTIME_DIR") {
         folders.push(PathBuf::from(private).join("image"));
     }
-    if rustix::process::geteuid().is_root() {
+    let user = rustix::process::geteuid();
+    folders.push(PathBuf::from(format!("/run/user/{}/image", user.as_raw())));
+    if user.is_root() {
         folders.extend(fs::read_dir("/run/user").into_iter().flatten().flatten().map(|user| user.path().join("image")));
     }
     folders.sort();
@@ -277,11 +287,26 @@ fn read(path: &Path) -> Option<Entry> {
     let metadata = file.metadata().ok().filter(|found| found.is_file() && found.len() <= LONGEST)?;
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).ok()?;
-    let (info, identity) = from_text(&text)?;
-    Some(Entry { info, identity, path: path.to_owned(), owner: metadata.uid() })
+    let said = from_text(&text)?;
+    let (info, identity, namespace) = (said.info, said.identity, said.namespace);
+    Some(Entry { info, identity, namespace, path: path.to_owned(), owner: metadata.uid() })
 }
 
-fn to_text(info: &Info, identity: Option<(u64, u64)>) -> String {
+/// The namespace of process numbers that this process lives in.
+fn namespace() -> Option<String> {
+    fs::read_link("/proc/self/ns/pid").ok().map(|name| name.to_string_lossy().into_owned())
+}
+
+/// What a control file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    info: Info,
+    identity: Option<(u64, u64)>,
+    namespace: Option<String>,
+}
+
+fn to_text(said: &Said) -> String {
+    let info = &said.info;
     let mut lines = vec![
         FIRST_LINE.to_owned(),
         format!("pid {}", info.pid),
@@ -290,7 +315,8 @@ fn to_text(info: &Info, identity: Option<(u64, u64)>) -> String {
         format!("log {}", escape(info.log.as_os_str().as_bytes())),
         format!("program {}", escape(info.program.as_bytes())),
     ];
-    if let Some((device, inode)) = identity {
+    lines.extend(said.namespace.as_ref().map(|name| format!("namespace {}", escape(name.as_bytes()))));
+    if let Some((device, inode)) = said.identity {
         lines.push(format!("file {device} {inode}"));
     }
     if let Some(figures) = &info.figures {
@@ -305,7 +331,7 @@ fn to_text(info: &Info, identity: Option<(u64, u64)>) -> String {
     lines.join("\n")
 }
 
-fn from_text(text: &str) -> Option<(Info, Option<(u64, u64)>)> {
+fn from_text(text: &str) -> Option<Said> {
     let whole = text.strip_suffix("\nend\n")?;
     let mut lines = whole.lines();
     if lines.next()? != FIRST_LINE {
@@ -339,7 +365,7 @@ fn from_text(text: &str) -> Option<(Info, Option<(u64, u64)>)> {
         program: words("program")?,
         figures,
     };
-    Some((info, identity))
+    Some(Said { info, identity, namespace: words("namespace") })
 }
 
 fn escape(bytes: &[u8]) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ArgGroup;
 use serde::Serialize;
 
+use crate::commands::secrets;
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
 use crate::figures;
@@ -55,12 +56,21 @@ pub(crate) enum Source {
     Process(PathBuf),
 }
 
+impl Source {
+    /// The heap file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) | Self::Process(path) => path,
+        }
+    }
+}
+
 impl Options {
     /// The file to dump.
     ///
     /// # Errors
     /// IMG-0501, IMG-0503 and IMG-0610 about the process; IMG-0201 when it has several heaps open.
-    pub(crate) fn source(&self) -> Result<Source, Failure> {
+    fn source(&self) -> Result<Source, Failure> {
         match (&self.heap, self.pid) {
             (Some(heap), _) => Ok(Source::Path(heap.clone())),
             (None, Some(pid)) => heap_of(pid).map(Source::Process),
@@ -136,7 +146,11 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
         // The library's linking decides; asking first spares a copy in vain.
         refuse_existing(path)?;
     }
-    library::dump(options)?.print(output)?;
+    let source = options.source()?;
+    if options.include_secrets && !options.dry_run {
+        secrets::permit(source.path(), options.yes)?;
+    }
+    library::dump(&source, options)?.print(output)?;
     Ok(Exit::Done)
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod info;
 pub(crate) mod man;
 pub(crate) mod open;
 pub(crate) mod ps;
+pub(crate) mod secrets;
 pub(crate) mod show;
 pub(crate) mod types;
 pub(crate) mod verify;

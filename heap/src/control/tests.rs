@@ -37,6 +37,11 @@ fn info(heap: &Path) -> Info {
     Info::of_this_process(heap, &log, "board 1.4.0", figures).expect("this process runs")
 }
 
+/// A control file's text as this process would write it.
+fn text(info: &Info) -> String {
+    to_text(&Said { info: info.clone(), identity: Some((1, 2)), namespace: namespace() })
+}
+
 fn heap_in(folder: &Path, mode: u32) -> PathBuf {
     let heap = folder.join("board.heap");
     fs::write(&heap, b"").unwrap();
@@ -49,14 +54,16 @@ fn text_gives_back_what_was_said() {
     let hostile = PathBuf::from(std::ffi::OsString::from_vec(b"/tmp/a\nend\n\\x41 \xff\x1b[2J".to_vec()));
     let mut said = info(&hostile);
     said.program = "ünï \u{202e}\n\nsequence 1".into();
-    assert_eq!(from_text(&to_text(&said, Some((1, 2)))), Some((said.clone(), Some((1, 2)))));
+    let whole = Said { info: said.clone(), identity: Some((1, 2)), namespace: Some("pid:[7]".into()) };
+    assert_eq!(from_text(&to_text(&whole)), Some(whole));
     said.figures = None;
-    assert_eq!(from_text(&to_text(&said, None)), Some((said, None)));
+    let least = Said { info: said, identity: None, namespace: None };
+    assert_eq!(from_text(&to_text(&least)), Some(least));
 }
 
 #[test]
 fn no_prefix_of_a_control_file_is_one() {
-    let text = to_text(&info(Path::new("/a/b.heap")), Some((1, 2)));
+    let text = text(&info(Path::new("/a/b.heap")));
     for len in 0..text.len() {
         assert_eq!(from_text(&text[..len]), None, "{len} bytes");
     }
@@ -64,7 +71,7 @@ fn no_prefix_of_a_control_file_is_one() {
 
 #[test]
 fn hostile_text_is_no_control_file() {
-    let good = to_text(&info(Path::new("/a/b.heap")), None);
+    let good = text(&info(Path::new("/a/b.heap")));
     let bad_values =
         ["pid -1", "pid 99999999999999", "started x", "heap relative", "heap /\\x4", "heap /\\xéé", "log "];
     for bad in bad_values {
@@ -79,11 +86,10 @@ fn hostile_text_is_no_control_file() {
 
 #[test]
 fn an_impossible_time_of_commit_is_left_out() {
-    let text = to_text(&info(Path::new("/a/b.heap")), None)
-        .replace("committed 1764000000123", "committed 18446744073709551615");
-    let (found, _) = from_text(&text).expect("the rest is right");
+    let text = text(&info(Path::new("/a/b.heap"))).replace("committed 1764000000123", "committed 18446744073709551615");
+    let found = from_text(&text).expect("the rest is right");
     // Whether the sum is representable is up to the platform; the reading must not panic.
-    assert!(found.figures.is_some());
+    assert!(found.info.figures.is_some());
 }
 
 #[test]
@@ -128,11 +134,26 @@ fn a_killed_process_is_forgotten_and_its_file_removed() {
     let process = Living::start();
     let said = process.info(&heap);
     let path = folder.path().join("1-1-1.pid");
-    write_whole(&path, to_text(&said, None).as_bytes(), 0o600).unwrap();
+    write_whole(&path, text(&said).as_bytes(), 0o600).unwrap();
     assert_eq!(list_in(folder.path()), [said]);
     drop(process);
     assert_eq!(list_in(folder.path()), []);
     assert!(!path.exists());
+}
+
+#[test]
+fn a_process_of_another_namespace_is_not_taken_for_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let heap = heap_in(folder.path(), 0o600);
+    let mut said = info(&heap);
+    said.started += 1;
+    for namespace in [None, Some("pid:[7]".to_owned())] {
+        let path = folder.path().join("1-1-1.pid");
+        let said = Said { info: said.clone(), identity: None, namespace };
+        write_whole(&path, to_text(&said).as_bytes(), 0o600).unwrap();
+        assert_eq!(list_in(folder.path()), []);
+        assert!(path.exists());
+    }
 }
 
 #[test]
@@ -142,7 +163,7 @@ fn another_process_under_the_same_number_is_not_meant() {
     let process = Living::start();
     let mut said = process.info(&heap);
     said.started -= 1;
-    write_whole(&folder.path().join("1-1-1.pid"), to_text(&said, None).as_bytes(), 0o600).unwrap();
+    write_whole(&folder.path().join("1-1-1.pid"), text(&said).as_bytes(), 0o600).unwrap();
     assert_eq!(list_in(folder.path()), []);
 }
 
@@ -162,7 +183,7 @@ fn what_is_no_regular_file_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let heap = heap_in(folder.path(), 0o600);
     let outside = folder.path().join("outside");
-    write_whole(&outside, to_text(&info(&heap), None).as_bytes(), 0o600).unwrap();
+    write_whole(&outside, text(&info(&heap)).as_bytes(), 0o600).unwrap();
     std::os::unix::fs::symlink(&outside, folder.path().join("link.pid")).unwrap();
     fs::create_dir(folder.path().join("folder.pid")).unwrap();
     fs::write(folder.path().join("noise.pid"), [0xff; 100]).unwrap();
