@@ -32,6 +32,23 @@ impl Output {
         Self { to: Box::new(BufWriter::new(standard)), json, color, terminal, reader_left: false }
     }
 
+    /// Into memory, for tests.
+    #[cfg(test)]
+    pub(crate) fn to_memory(json: bool) -> (Self, std::sync::Arc<std::sync::Mutex<Vec<u8>>>) {
+        struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().expect("no test panics while writing").write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let written = std::sync::Arc::default();
+        let to = Box::new(Shared(std::sync::Arc::clone(&written)));
+        (Self { to, json, color: ColorChoice::Never, terminal: false, reader_left: false }, written)
+    }
+
     /// Was JSON asked for?
     pub(crate) fn is_json(&self) -> bool {
         self.json

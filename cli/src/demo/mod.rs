@@ -39,14 +39,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failure> {
     let packages = lockfile::read(options.input.as_deref())?;
     let folder = Folder::make(options.keep.as_deref())?;
-    let guide = Guide::new(&folder, options)?;
-    let mut tour = Tour::new(output);
-
-    let mut program = guide.build(&mut tour, packages.len())?;
-    guide.dump(&mut tour, &mut program)?;
-    let known = guide.kill(&mut tour, program)?;
-    guide.look(&mut tour)?;
-    guide.check(&mut tour, known)?;
+    Guide::new(&folder, options)?.lead(&mut Tour::new(output), packages.len())?;
     Ok(Exit::Done)
 }
 
@@ -69,6 +62,14 @@ impl Guide {
         let (command, input) =
             own.map_err(|error| Failure::new("IMG-0904", "the command does not find itself").cause(error))?;
         Ok(Self { command, input, folder: folder.path().to_owned() })
+    }
+
+    fn lead(&self, tour: &mut Tour, packages: usize) -> Result<(), Failure> {
+        let mut program = self.build(tour, packages)?;
+        self.dump(tour, &mut program)?;
+        let known = self.kill(tour, program)?;
+        self.look(tour)?;
+        self.check(tour, known)
     }
 
     fn build(&self, tour: &mut Tour, packages: usize) -> Result<Program, Failure> {
@@ -230,3 +231,6 @@ impl Folder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
