@@ -63,7 +63,7 @@ pub(crate) fn ago(moment: SystemTime, now: SystemTime) -> String {
 
 /// One digit behind the point below 100, none above.
 fn short(value: f64) -> String {
-    if value < 99.95 { format!("{value:.1}") } else { count(value.round().max(0.0) as u64) }
+    if value < 99.95 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 #[cfg(test)]

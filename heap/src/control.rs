@@ -78,8 +78,8 @@ impl Info {
         Ok(Self {
             pid,
             started: start_time(pid)?,
-            heap: std::path::absolute(heap)?,
-            log: std::path::absolute(log)?,
+            heap: fs::canonicalize(heap).or_else(|_| std::path::absolute(heap))?,
+            log: fs::canonicalize(log).or_else(|_| std::path::absolute(log))?,
             program: program.to_owned(),
             figures: Some(figures),
         })
@@ -169,6 +169,33 @@ pub fn for_pid(pid: u32) -> io::Result<Vec<Info>> {
     let mut said = list();
     said.retain(|info| info.pid == pid);
     if said.is_empty() { open_heaps(pid, started) } else { Ok(said) }
+}
+
+/// Where a reader of this process finds the files of an open heap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The heap file.
+    pub heap: PathBuf,
+    /// The log.
+    pub log: PathBuf,
+}
+
+/// The files of a heap that a process has open: as entries of `/proc/PID/fd` where that is allowed, which lead to
+/// the very files in whatever container they are and whatever was renamed since, else as the paths it told.
+///
+/// A descriptor can be closed at any time and its number used again: whoever opens one must look at what it is.
+pub fn files(info: &Info) -> Files {
+    let descriptors: Vec<(PathBuf, PathBuf)> = fs::read_dir(format!("/proc/{}/fd", info.pid))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((fs::read_link(entry.path()).ok()?, entry.path())))
+        .collect();
+    let reach = |told: &Path| {
+        let open = descriptors.iter().find(|(target, _)| target == told);
+        open.map_or_else(|| told.to_owned(), |(_, descriptor)| descriptor.clone())
+    };
+    Files { heap: reach(&info.heap), log: reach(&info.log) }
 }
 
 /// When process `pid` started, in clock ticks since boot.

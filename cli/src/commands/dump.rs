@@ -1,7 +1,8 @@
 //! `image dump`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::ArgGroup;
 use serde::Serialize;
@@ -52,15 +53,32 @@ pub(crate) struct Options {
 pub(crate) enum Source {
     /// A heap file.
     Path(PathBuf),
-    /// The heap file that a process has open.
-    Process(PathBuf),
+    /// The heap that a process has open, and the paths by which it is reached best.
+    #[cfg(target_os = "linux")]
+    Process {
+        /// What the process says about it.
+        info: heap::control::Info,
+        /// Its files.
+        files: heap::control::Files,
+    },
 }
 
 impl Source {
-    /// The heap file.
+    /// Where the heap file is reached.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Path(path) | Self::Process(path) => path,
+            Self::Path(path) => path,
+            #[cfg(target_os = "linux")]
+            Self::Process { files, .. } => &files.heap,
+        }
+    }
+
+    /// The heap file as people know it.
+    pub(crate) fn name(&self) -> &Path {
+        match self {
+            Self::Path(path) => path,
+            #[cfg(target_os = "linux")]
+            Self::Process { info, .. } => &info.heap,
         }
     }
 }
@@ -73,16 +91,14 @@ impl Options {
     fn source(&self) -> Result<Source, Failure> {
         match (&self.heap, self.pid) {
             (Some(heap), _) => Ok(Source::Path(heap.clone())),
-            (None, Some(pid)) => heap_of(pid).map(Source::Process),
+            (None, Some(pid)) => heap_of(pid),
             (None, None) => Err(Failure::new("IMG-0201", "neither a heap nor a process was given")),
         }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn heap_of(pid: u32) -> Result<PathBuf, Failure> {
-    use std::io::ErrorKind;
-
+fn heap_of(pid: u32) -> Result<Source, Failure> {
     let found = heap::control::for_pid(pid).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new("IMG-0501", format!("no process {pid}"))
             .cause("no such entry under /proc")
@@ -98,7 +114,7 @@ fn heap_of(pid: u32) -> Result<PathBuf, Failure> {
         [] => Err(Failure::new("IMG-0503", format!("process {pid} has no heap open"))
             .cause("no control file speaks of it, and none of its open files is a heap")
             .help("image ps lists processes with open heaps")),
-        [info] => Ok(info.heap.clone()),
+        [info] => Ok(Source::Process { info: info.clone(), files: heap::control::files(info) }),
         several => {
             let paths: Vec<String> = several.iter().map(|info| info.heap.display().to_string()).collect();
             Err(Failure::new("IMG-0201", format!("process {pid} has {} heaps open", several.len()))
@@ -109,7 +125,7 @@ fn heap_of(pid: u32) -> Result<PathBuf, Failure> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn heap_of(_pid: u32) -> Result<PathBuf, Failure> {
+fn heap_of(_pid: u32) -> Result<Source, Failure> {
     Err(Failure::new("IMG-0707", "live heaps exist on Linux only").help("dump a heap by its path"))
 }
 
@@ -148,7 +164,7 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
     }
     let source = options.source()?;
     if options.include_secrets && !options.dry_run {
-        secrets::permit(source.path(), options.yes)?;
+        secrets::permit(source.path(), source.name(), options.yes)?;
     }
     library::dump(&source, options)?.print(output)?;
     Ok(Exit::Done)
@@ -158,7 +174,11 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
 /// IMG-0602 when something lies at `path`.
 pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
     match path.symlink_metadata() {
-        Ok(_) => Err(Failure::writing(path, &std::io::ErrorKind::AlreadyExists.into())),
+        Ok(found) => {
+            let failure = Failure::writing(path, &ErrorKind::AlreadyExists.into());
+            let age = found.modified().map(|moment| figures::ago(moment, SystemTime::now()));
+            Err(if let Ok(age) = age { failure.cause(format!("it was written {age}")) } else { failure })
+        }
         Err(_) => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Format {
     Csv,
     /// A graph for Graphviz
     Dot,
-    /// A heap snapshot for the memory panel of Chrome's DevTools
+    /// A heap snapshot for the memory panel of Chrome's developer tools
     Heapsnapshot,
 }
 

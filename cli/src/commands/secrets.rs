@@ -7,19 +7,19 @@ use std::path::Path;
 use crate::escape::visible;
 use crate::failure::Failure;
 
-/// Asks for the permission to dump the heap at `path` with its secrets. With `confirmed` the owner is not asked for
-/// its name.
+/// Asks for the permission to dump the heap at `path`, which people know as `named`, with its secrets. With
+/// `confirmed` the owner is not asked for its name.
 ///
 /// # Errors
 /// IMG-0611 for anybody but the owner, the superuser included: who may read the file may still not decide.
 /// IMG-0613 without a confirmation.
-pub(crate) fn permit(path: &Path, confirmed: bool) -> Result<(), Failure> {
+pub(crate) fn permit(path: &Path, named: &Path, confirmed: bool) -> Result<(), Failure> {
     let owner = path.metadata().map_err(|error| Failure::reading(path, &error))?.uid();
     check_owner(owner, rustix::process::geteuid().as_raw())?;
     if confirmed {
         return Ok(());
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = named.file_name().unwrap_or_default().to_string_lossy();
     if !io::stdin().is_terminal() {
         return Err(unconfirmed("nobody can be asked here"));
     }

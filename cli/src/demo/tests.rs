@@ -25,8 +25,8 @@ esac
 fn lead(changes: &[(&str, &str)], json: bool) -> (Result<(), Failure>, String) {
     let folder = tempfile::tempdir().unwrap();
     let command = folder.path().join("image");
-    let set: String = changes.iter().map(|(name, value)| format!("\n{name}={value}")).collect();
-    std::fs::write(&command, STAND_IN.replacen("#!/bin/sh", &format!("#!/bin/sh{set}"), 1)).unwrap();
+    let set: Vec<String> = changes.iter().map(|(name, value)| format!("\n{name}={value}")).collect();
+    std::fs::write(&command, STAND_IN.replacen("#!/bin/sh", &format!("#!/bin/sh{}", set.concat()), 1)).unwrap();
     std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o700)).unwrap();
     // Another test may start a process while the script is open for writing here, and hold it open so for a moment.
     while Command::new(&command).output().is_err() {

@@ -179,6 +179,18 @@ fn a_copied_control_file_does_not_speak_of_the_copied_heap() {
 }
 
 #[test]
+fn a_heap_opened_through_a_link_is_found_by_both_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let heap = heap_in(folder.path(), 0o600);
+    let link = folder.path().join("link.heap");
+    std::os::unix::fs::symlink(&heap, &link).unwrap();
+    let control = ControlFile::create_in(&link, &info(&link), None);
+    assert!(for_heap(&heap).is_some());
+    assert_eq!(for_heap(&link), for_heap(&heap));
+    drop(control);
+}
+
+#[test]
 fn what_is_no_regular_file_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let heap = heap_in(folder.path(), 0o600);
@@ -226,6 +238,10 @@ fn a_process_without_control_files_is_known_by_its_open_heap() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].heap.as_path(), found[0].program.as_str()), (heap.as_path(), "sleep"));
     assert!(found[0].is_alive());
+    let reached = files(&found[0]);
+    assert_eq!(reached.heap, PathBuf::from(format!("/proc/{}/fd/0", process.0.id())));
+    assert_eq!(fs::read(&reached.heap).unwrap(), bytes);
+    assert_eq!(reached.log, found[0].log, "it is not open, so its path must do");
 
     let other = Living::start();
     assert_eq!(for_pid(other.0.id()).unwrap(), []);
