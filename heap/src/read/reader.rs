@@ -1,0 +1,197 @@
+//! A heap file or image, opened for reading.
+
+use std::path::Path;
+
+use super::source::{Source, len_of, read_exact, zeroed};
+use super::{BlockSums, Catalog, Extent, Loaded, Overlay};
+use crate::error::{Corruption, Error, Place, Result};
+use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Stream};
+use crate::format::frame::Operation;
+use crate::format::header::{Header, HeaderFault, PAGE};
+use crate::format::{BLOCK, whole_blocks};
+
+/// Bytes read at a time where a whole extent is not wanted at once.
+const PIECE: u64 = 1024 * 1024;
+
+/// Whether checksums of blocks are believed necessary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Every block read must have its checksum.
+    Strict,
+    /// For looking into damaged files.
+    None,
+}
+
+/// The newest valid header of a file, and which of the two pages has it.
+///
+/// # Errors
+/// When neither page is valid.
+pub fn read_header<S: Source + ?Sized>(source: &S, path: &Path) -> Result<(Header, u8)> {
+    let fault = |fault| Error::Header { path: path.to_owned(), fault };
+    let mut pages = [0; 2 * PAGE];
+    if len_of(source)? < pages.len() as u64 {
+        return Err(fault(HeaderFault::Magic));
+    }
+    read_exact(source, 0, &mut pages)?;
+    Header::choose(&pages).map_err(fault)
+}
+
+/// A heap's committed state at one moment: its file under the operations of its log.
+#[derive(Debug)]
+pub struct Reader<S> {
+    source: Overlay<S>,
+    header: Header,
+    catalog: Catalog,
+    sums: Option<BlockSums>,
+}
+
+impl<S: Source> Reader<S> {
+    /// Opens a file without a log: an image, or a heap as its last checkpoint left it.
+    ///
+    /// # Errors
+    /// When the header or the catalog is damaged.
+    pub fn open(source: S, path: &Path, checks: Checks) -> Result<Self> {
+        let (header, _) = read_header(&source, path)?;
+        Self::with_overlay(Overlay::new(source)?, header, checks)
+    }
+
+    /// Opens a file under the operations that its log holds after the header's sequence.
+    ///
+    /// # Errors
+    /// When an operation cannot be, or the catalog is damaged.
+    pub fn with_operations<'a>(
+        source: S,
+        header: Header,
+        operations: impl IntoIterator<Item = Operation<'a>>,
+        checks: Checks,
+    ) -> Result<Self> {
+        let mut overlay = Overlay::new(source)?;
+        operations.into_iter().try_for_each(|operation| overlay.apply(operation))?;
+        Self::with_overlay(overlay, header, checks)
+    }
+
+    /// Opens a file under operations that were laid over it before.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn with_overlay(source: Overlay<S>, header: Header, checks: Checks) -> Result<Self> {
+        let len = len_of(&source)?;
+        if len < header.file_len {
+            let what = Corruption::Truncated { missing: header.file_len - len };
+            return Err(Error::Corrupt { at: Place::Offset(len), what });
+        }
+        // A log may have taken into use what lies behind the part that the header knows.
+        let limit = if source.is_changed() { len / BLOCK * BLOCK } else { header.file_len };
+        let root = read_root(&source, limit)?;
+        let sums = match checks {
+            Checks::Strict => Some(check_streams(&source, &root)?),
+            Checks::None => None,
+        };
+        let catalog = Catalog::parse(&source, root, limit)?;
+        Ok(Self { source, header, catalog, sums })
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The catalog.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The catalog, the rest given up.
+    pub fn into_catalog(self) -> (Header, Catalog) {
+        (self.header, self.catalog)
+    }
+
+    /// The file under its log.
+    pub const fn source(&self) -> &Overlay<S> {
+        &self.source
+    }
+
+    /// Byte order of records.
+    pub fn byte_order(&self) -> migrate::ByteOrder {
+        self.header.byte_order.into()
+    }
+
+    /// Fills `bytes`, which are as long as the extent, with its contents, and checks the checksums of its blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged.
+    pub fn read_extent(&self, extent: &Extent, bytes: &mut [u8]) -> Result<()> {
+        for (number, piece) in bytes.chunks_mut(PIECE as usize).enumerate() {
+            // A piece is checked while it is still in the cache.
+            self.read_blocks(extent.entry.at + number as u64 * PIECE, piece)?;
+        }
+        Ok(())
+    }
+
+    /// Fills `bytes` with whole blocks from `offset` on, and checks their checksums.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged.
+    pub fn read_blocks(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        read_exact(&self.source, offset, bytes)?;
+        match &self.sums {
+            Some(sums) => sums.check(&self.source, offset, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the extents that the log says were written before their frames.
+    ///
+    /// # Errors
+    /// Names the first whose bytes are not those that were written.
+    pub fn check_published(&self) -> Result<()> {
+        let mut buffer = zeroed(PIECE)?;
+        for published in self.source.published() {
+            let mut hasher = crc32fast::Hasher::new();
+            let end = published.at + u64::from(published.len);
+            let mut at = published.at;
+            while at < end {
+                let piece = &mut buffer[..(end - at).min(PIECE) as usize];
+                read_exact(&self.source, at, piece)?;
+                hasher.update(piece);
+                at += piece.len() as u64;
+            }
+            let (stored, computed) = (published.crc, hasher.finalize());
+            if stored != computed {
+                let at = Place::Offset(published.at);
+                return Err(Error::Corrupt { at, what: Corruption::Checksum { stored, computed } });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every region into memory.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged, or memory is short.
+    pub fn load(&self) -> Result<Loaded> {
+        Loaded::read(self)
+    }
+}
+
+fn read_root<S: Source + ?Sized>(source: &S, limit: u64) -> Result<CatalogRoot> {
+    let mut bytes = [0; ROOT_LEN];
+    read_exact(source, ROOT_AT, &mut bytes)?;
+    CatalogRoot::parse(&bytes, limit)
+        .map_err(|fault| Error::Corrupt { at: Place::Offset(ROOT_AT + u64::from(fault.offset)), what: fault.into() })
+}
+
+/// Checks the blocks of the root and of all streams but the checksums themselves.
+fn check_streams<S: Source>(source: &Overlay<S>, root: &CatalogRoot) -> Result<BlockSums> {
+    let sums = BlockSums::read(source, root)?;
+    let mut block = zeroed(BLOCK)?;
+    let streams = [Stream::Tables, Stream::Extents, Stream::Roots, Stream::Registry, Stream::History];
+    let runs = streams.map(|stream| root.streams[stream as usize]);
+    for (at, len) in std::iter::once((ROOT_AT, BLOCK)).chain(runs.map(|run| (run.at, whole_blocks(run.len)))) {
+        for offset in (at..at + len).step_by(BLOCK as usize) {
+            read_exact(source, offset, &mut block)?;
+            sums.check(source, offset, &block)?;
+        }
+    }
+    Ok(sums)
+}

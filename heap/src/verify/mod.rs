@@ -1,0 +1,189 @@
+//! The structural verifier: whether every value of a heap is one that its type allows.
+//!
+//! It looks at everything that could break a typed reader: slot headers, UTF-8, bools, chars, tags, lengths, handles
+//! and who owns what; and at what must be zero, so that equal states are equal bytes. Three linear passes, without
+//! recursion, over memory that holds the regions:
+//!
+//! 1. `slots`: every slot by itself. Leaves one word for each slot: generation, kind, and whether it has an owner.
+//! 2. `values`: every handle in every live value, against those words; what is owned gets its owner.
+//! 3. Every live value but a record has an owner.
+//!
+//! The words are four bytes for each slot, so that following a handle touches little memory.
+
+mod map;
+mod place;
+mod report;
+mod slots;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use report::{Report, TypeCount};
+
+use migrate::{ByteOrder, Programs, Registry, TypeIndex};
+
+use crate::error::{Place, Result};
+use crate::format::catalog::{Stream, TableKind};
+use crate::format::slot::{self, Kind};
+use crate::read::{Catalog, Region, Regions, damaged};
+
+/// Verifies every value of a heap whose records are in `order`.
+///
+/// # Errors
+/// Names the first place that is damaged, as record and field, and what is wrong there.
+pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOrder) -> Result<Report> {
+    let registry = catalog.registry();
+    let programs = Programs::compile(registry).map_err(|error| {
+        damaged(Place::Offset(catalog.root().streams[Stream::Registry as usize].at), error.to_string())
+    })?;
+    let mut infos = Vec::with_capacity(catalog.regions().len());
+    let mut count = 0;
+    for region in catalog.regions() {
+        let bytes = regions.region(region.number).filter(|bytes| bytes.len() as u64 == region.len);
+        let Some(bytes) = bytes else {
+            let at = Place::Catalog { structure: "region", index: region.number.into() };
+            return Err(damaged(at, "its bytes are not there"));
+        };
+        infos.push(Info::new(catalog, region, bytes, count));
+        count += region.used as usize;
+    }
+    let context = Context { order, catalog, registry, index: TypeIndex::new(&registry.schema), programs, infos };
+    let mut state = State { words: vec![SlotWord::default(); count], report: Report::new(catalog) };
+    slots::check(&context, &mut state)?;
+    values::check(&context, &mut state)?;
+    values::check_owned(&context, &state)?;
+    state.report.regions = catalog.regions().iter().map(|region| region.len).sum();
+    Ok(state.report)
+}
+
+/// What does not change while verifying.
+struct Context<'a> {
+    order: ByteOrder,
+    catalog: &'a Catalog,
+    registry: &'a Registry,
+    index: TypeIndex<'a>,
+    programs: Programs,
+    /// By position in the catalog's regions.
+    infos: Vec<Info<'a>>,
+}
+
+/// What does.
+struct State {
+    words: Vec<SlotWord>,
+    report: Report,
+}
+
+/// What the verifier must know of a region, at hand.
+struct Info<'a> {
+    bytes: &'a [u8],
+    region: &'a Region,
+    kind: TableKind,
+    /// The type's position in the schema, `u32::MAX` in tables of no type.
+    type_number: u32,
+    /// Distance of slots in bytes; of a large value its bytes.
+    stride: usize,
+    /// Offset of the first slot's header.
+    start: usize,
+    used: u32,
+    slots: u32,
+    /// Where the words of its slots begin.
+    words: usize,
+    /// For slots found by 8-byte units: 2^36 divided by the units of a slot, rounded up.
+    inverse: u64,
+}
+
+impl<'a> Info<'a> {
+    fn new(catalog: &'a Catalog, region: &'a Region, bytes: &'a [u8], words: usize) -> Self {
+        let table = &catalog.tables()[region.table as usize];
+        let stride = match table.entry.kind {
+            TableKind::Large => bytes.len(),
+            TableKind::Records(_) | TableKind::Class(_) => table.entry.stride as usize,
+        };
+        Self {
+            bytes,
+            region,
+            kind: table.entry.kind,
+            type_number: table.type_number.unwrap_or(u32::MAX),
+            stride,
+            start: table.entry.first as usize - slot::HEADER as usize,
+            used: region.used,
+            slots: region.slots,
+            words,
+            inverse: (1_u64 << 36).div_ceil(stride as u64 / 8),
+        }
+    }
+
+    /// Offset of a slot's header.
+    #[inline]
+    fn header_at(&self, index: u32) -> usize {
+        self.start + index as usize * self.stride
+    }
+
+    /// A used slot, from its header to its end.
+    #[inline]
+    fn slot(&self, index: u32) -> &'a [u8] {
+        let at = self.header_at(index);
+        &self.bytes[at..at + self.stride]
+    }
+
+    /// The slot whose header lies at this position in 8-byte units, if one begins there.
+    #[inline]
+    fn slot_at(&self, units: u32) -> Option<u32> {
+        if self.kind == TableKind::Large {
+            return (units == 0).then_some(0);
+        }
+        // Exact for positions of 18 bits: the error of the inverse is less than 2^18 / 2^36.
+        let slot = ((u64::from(units) * self.inverse) >> 36) as u32;
+        (slot as usize * self.stride == units as usize * 8).then_some(slot)
+    }
+}
+
+/// A slot in short: its generation, its kind, and whether its owner was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct SlotWord(u32);
+
+impl SlotWord {
+    const OWNED: u32 = 16;
+
+    #[inline]
+    const fn new(generation: u32, kind: Kind) -> Self {
+        Self(generation << 5 | kind as u32)
+    }
+
+    #[inline]
+    const fn generation(self) -> u32 {
+        self.0 >> 5
+    }
+
+    #[inline]
+    fn is(self, kind: Kind) -> bool {
+        self.0 & 15 == kind as u32
+    }
+
+    #[inline]
+    fn kind(self) -> Kind {
+        Kind::from_number((self.0 & 15) as u8).unwrap_or(Kind::Unused)
+    }
+
+    #[inline]
+    const fn is_owned(self) -> bool {
+        self.0 & Self::OWNED != 0
+    }
+}
+
+/// Whether all bytes are zero.
+#[inline]
+fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| chunk.iter().fold(0, |all, &byte| all | byte) == 0)
+        && rest.iter().fold(0, |all, &byte| all | byte) == 0
+}
+
+/// The word at an offset of a slot.
+#[inline]
+fn word_at(bytes: &[u8], at: usize, order: ByteOrder) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    order.u64(word)
+}
