@@ -26,7 +26,7 @@ const GAP: usize = 16;
 pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
     state.refresh_programs(shared)?;
     zero_padding(state, raw);
-    ownership::settle(state, raw)?;
+    ownership::settle(state, shared, raw)?;
     let registry = shared.binder().archive_if_changed();
     let sequence = state.sequence + 1;
     state

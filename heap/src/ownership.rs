@@ -14,6 +14,7 @@ use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
 use crate::raw::{Saved, View, What, Writing};
+use crate::shared::Shared;
 use crate::state::State;
 use crate::walk::{self, Held, Named};
 
@@ -25,7 +26,7 @@ struct Appeared {
 }
 
 /// Settles who owns what, and frees what nobody owns; on an error the transaction is to be rolled back.
-pub(crate) fn settle(state: &mut State, raw: &mut Writing<'_>) -> Result<()> {
+pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
     let programs = Arc::clone(&state.programs);
     let mut released = Vec::new();
     let mut appeared = Vec::new();
@@ -39,7 +40,7 @@ pub(crate) fn settle(state: &mut State, raw: &mut Writing<'_>) -> Result<()> {
         let word = raw.view().word(appeared.header);
         word & slot::UNOWNED == 0 || slot::kind_number(word) == Kind::Record as u8
     });
-    let mut taker = Taker { state, programs: &programs, waiting: Vec::new(), found: Vec::new() };
+    let mut taker = Taker { state, shared, programs: &programs, waiting: Vec::new(), found: Vec::new() };
     let taken = taker.take_all(raw, &appeared);
     if let Err(error) = taken {
         for header in released {
@@ -166,6 +167,7 @@ fn release(state: &State, programs: &Programs, raw: &mut Writing<'_>, released: 
 /// Gives what appeared its owner.
 struct Taker<'a> {
     state: &'a State,
+    shared: &'a Shared,
     programs: &'a Programs,
     /// Headers of values that were taken and whose contents are to be taken.
     waiting: Vec<u64>,
@@ -244,16 +246,26 @@ impl Taker<'_> {
 
     #[cold]
     fn dangling(&self, raw: &Writing<'_>, header: u64, held: Held) -> Error {
-        Error::Dangling { place: self.state.place(raw.view(), header, held.offset), what: self.state.name_held(held) }
+        let binder = self.shared.binder();
+        let registry = binder.registry();
+        Error::Dangling {
+            place: self.state.place(registry, raw.view(), header, held.offset),
+            what: self.state.name_held(registry, held),
+        }
     }
 
     #[cold]
     fn second_owner(&self, raw: &Writing<'_>, header: u64, held: Held) -> Error {
-        let other = self.state.find_owner(raw.view(), held.bits, header);
+        let binder = self.shared.binder();
+        let registry = binder.registry();
+        let second = self.state.place(registry, raw.view(), header, held.offset);
         Error::SecondOwner {
-            what: self.state.name_held(held),
-            first: other.unwrap_or_else(|| self.state.place(raw.view(), header, held.offset)),
-            second: self.state.place(raw.view(), header, held.offset),
+            what: self.state.name_held(registry, held),
+            first: self
+                .state
+                .find_owner(registry, raw.view(), held.bits, header)
+                .unwrap_or_else(|| second.clone()),
+            second,
         }
     }
 }

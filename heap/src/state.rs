@@ -10,10 +10,10 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::file_map::FileMap;
 use crate::format::catalog::{ExtentEntry, RootEntry, TableEntry, TableKind};
-use crate::format::handle::LAST_GENERATION;
+use crate::format::handle::{Handle, LAST_GENERATION};
 use crate::format::slot::{self, CLASS_COUNT, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
-use crate::raw::{RegionPlan, Space, Writing};
+use crate::raw::{RegionPlan, Space, View, Writing};
 use crate::shared::Shared;
 use crate::table::{self, Table};
 
@@ -138,19 +138,19 @@ impl State {
     }
 
     /// The table of a record shape, made when there is none.
-    pub(crate) fn record_table(&mut self, shape: u32, first: u32, stride: u32) -> u32 {
+    pub(crate) fn record_table(&mut self, shape: u32, first: u32, stride: u32, type_number: Option<u32>) -> u32 {
         if let Some(&table) = self.record_tables.get(&shape) {
             return table;
         }
-        let table = self.add_table(TableKind::Records(shape), first, stride);
+        let table = self.add_table(TableKind::Records(shape), first, stride, type_number);
         self.record_tables.insert(shape, table);
         table
     }
 
-    fn add_table(&mut self, kind: TableKind, first: u32, stride: u32) -> u32 {
+    fn add_table(&mut self, kind: TableKind, first: u32, stride: u32, type_number: Option<u32>) -> u32 {
         let entry = TableEntry { kind, stride, first, used: 0, live: 0 };
         let slots = if stride == 0 { 1 } else { table::slots_per_region(first, stride) };
-        self.catalog.add_table(Table::new(entry, slots))
+        self.catalog.add_table(Table::new(entry, slots, type_number))
     }
 
     /// Gives out a slot of a table: the offset of its header. Its memory is zero but for the header.
@@ -200,7 +200,7 @@ impl State {
         let table = match self.class_tables[class] {
             Some(table) => table,
             None => {
-                let table = self.add_table(TableKind::Class(class as u32), slot::HEADER as u32, CLASSES[class]);
+                let table = self.add_table(TableKind::Class(class as u32), slot::HEADER as u32, CLASSES[class], None);
                 self.class_tables[class] = Some(table);
                 table
             }
@@ -257,7 +257,7 @@ impl State {
         let number = match self.large_table {
             Some(number) => number,
             None => {
-                let number = self.add_table(TableKind::Large, slot::HEADER as u32, 0);
+                let number = self.add_table(TableKind::Large, slot::HEADER as u32, 0, None);
                 self.large_table = Some(number);
                 number
             }
@@ -325,6 +325,36 @@ impl State {
                 run >= regions && run <= regions.saturating_mul(2)
             }
         })
+    }
+
+    /// Compiles the programs anew when shapes were added since.
+    pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<()> {
+        if let Some(programs) = shared.binder().fresh_programs()? {
+            self.programs = Arc::new(programs);
+        }
+        Ok(())
+    }
+
+    /// The shape number of a table's records.
+    pub(crate) fn shape_of_table(&self, table: u32) -> Option<u32> {
+        match self.catalog.tables.get(table as usize)?.entry.kind {
+            TableKind::Records(shape) => Some(shape),
+            _ => None,
+        }
+    }
+
+    /// The handle to the live slot of a table with its header at this offset.
+    #[inline(always)]
+    pub(crate) fn handle_bits(&self, view: View<'_>, table: u32, header: u64) -> u64 {
+        let generation = slot::generation(view.word(header));
+        u64::from(generation) << 38 | self.catalog.tables[table as usize].place_bits(view, header)
+    }
+
+    /// Offset of the header of the record that a good handle names.
+    pub(crate) fn record_header(&self, space: &Space, bits: u64) -> u64 {
+        let handle = Handle::from_bits(bits);
+        let table = space.table(handle.region).expect("a live record lies in a table's region");
+        space.region_at(handle.region) + self.catalog.tables[table as usize].header_in_region(handle.index)
     }
 
     /// Frees a slot: its generation counts up, its contents become zero. What it held is the caller's to free.

@@ -9,6 +9,8 @@ use crate::raw::View;
 pub(crate) struct Table {
     /// What the catalog says of it.
     pub(crate) entry: TableEntry,
+    /// Records: position of their type in the schema.
+    pub(crate) type_number: Option<u32>,
     /// The entry differs from the one last written.
     pub(crate) dirty: bool,
     /// Its regions, in the order in which they fill.
@@ -34,9 +36,10 @@ pub(crate) const fn slots_per_region(first: u32, stride: u32) -> u32 {
 
 impl Table {
     /// A table of the catalog; its regions and capacity follow with its extents.
-    pub(crate) const fn new(entry: TableEntry, slots_per_region: u32) -> Self {
+    pub(crate) const fn new(entry: TableEntry, slots_per_region: u32, type_number: Option<u32>) -> Self {
         Self {
             entry,
+            type_number,
             dirty: false,
             regions: Vec::new(),
             slots_per_region,

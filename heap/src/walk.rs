@@ -92,7 +92,7 @@ fn one(program: &migrate::Program, bytes: &[u8], base: usize, visit: &mut impl F
 }
 
 /// Shows each handle in a slot. `bytes` are the slot's, from its header on; `header_in_region` is where the header
-/// is, which decides where aligned contents begin.
+/// is, which decides where aligned contents begin. Offsets count from the header, in records from the contents.
 pub(crate) fn slot(
     programs: &Programs,
     table: TableKind,
@@ -105,7 +105,7 @@ pub(crate) fn slot(
     match (slot::kind(word), table) {
         (Some(Kind::Record), TableKind::Records(shape)) => {
             if let Some(program) = programs.value(shape).filter(|program| program.holds_handles()) {
-                one(program, &bytes[slot::HEADER as usize..], slot::HEADER as usize, visit);
+                one(program, &bytes[slot::HEADER as usize..], 0, visit);
             }
         }
         (Some(Kind::ListInline), _) => {

@@ -30,8 +30,8 @@ mod write;
 
 pub(crate) use arena::Arena;
 pub(crate) use gate::{Gate, Reading, Refusal};
-pub(crate) use read::{Value, View, first_of, stride_of};
-pub(crate) use space::{RegionPlan, Space};
+pub(crate) use read::{Value, View, first_of, give_up, stride_of};
+pub(crate) use space::{RegionPlan, Space, cache_slot};
 pub(crate) use write::{Disjoint, Saved, Undo, What, Writing};
 
 /// Makes every byte of the arena count as initialised, whatever padding was last written there.

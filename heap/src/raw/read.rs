@@ -80,9 +80,11 @@ impl Space {
     pub(super) fn list<T: Field>(&self, bits: u64) -> Option<(*mut T, usize)> {
         let list = self.value(bits)?;
         let shape = slot::aux(list.word);
-        if !self.shape_is::<T>(shape) {
-            return None;
-        }
+        if self.shape_is::<T>(shape) { self.elements(list, shape) } else { None }
+    }
+
+    #[inline(always)]
+    fn elements<T: Field>(&self, list: Value, shape: u32) -> Option<(*mut T, usize)> {
         let len = self.word(list.at + 8) as usize;
         let at = match slot::kind_number(list.word) {
             kind if kind == Kind::ListInline as u8 => slot::contents_at(list.at, LIST_FIXED, align_of::<T>() as u64),
@@ -98,6 +100,14 @@ impl Space {
         // SAFETY: by M4 the contents lie in the slot.
         Some((unsafe { self.arena.base().add(at as usize).cast() }, len))
     }
+}
+
+/// Ends in a panic with the message of an error: what the indexing forms do.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn give_up(error: &crate::Error) -> ! {
+    panic!("{error}")
 }
 
 /// Offset of the first record's contents in a region.
@@ -175,6 +185,33 @@ impl<'a> View<'a> {
     pub(crate) fn list<T: Field>(self, bits: u64) -> Option<&'a [T]> {
         // SAFETY: by M4 and M7 that many valid, aligned elements; by M6 nobody writes to them during `'a`.
         self.space.list::<T>(bits).map(|(start, len)| unsafe { slice::from_raw_parts(start, len) })
+    }
+
+    /// A list's elements, where the caller knows that the shape number is `T`'s.
+    ///
+    /// Duty of the caller: `T`'s description equals the shape (M5).
+    pub(crate) fn list_of_shape<T: Field>(self, bits: u64, shape: u32) -> Option<&'a [T]> {
+        let list = self.space.value(bits).filter(|list| slot::aux(list.word) == shape)?;
+        // SAFETY: as in `list`.
+        self.space.elements::<T>(list, shape).map(|(start, len)| unsafe { slice::from_raw_parts(start, len) })
+    }
+
+    /// The live records of a region bound to `T`, with the bits of their handles.
+    pub(crate) fn region_records<T: Record>(self, region: u32) -> impl Iterator<Item = (u64, &'a T)> {
+        let count = if self.space.is_bound_to::<T>(region) { self.space.record_slots(region) } else { 0 };
+        let start = self.space.region_at(region) as usize + first_of::<T>();
+        // SAFETY: by M1 every counted slot is mapped.
+        let first = unsafe { self.space.arena.base().add(start) };
+        (0..count).filter_map(move |index| {
+            // SAFETY: as above; a slot's header lies just before its contents.
+            let contents = unsafe { first.add(index as usize * stride_of::<T>()) };
+            // SAFETY: as above.
+            let word = unsafe { contents.sub(8).cast::<u64>().read() };
+            // SAFETY: by M4 and M7 a slot of kind record holds a valid, aligned `T`.
+            (slot::kind_number(word) == Kind::Record as u8).then(|| unsafe {
+                (word & GENERATION | u64::from(region) << 18 | u64::from(index), &*contents.cast::<T>())
+            })
+        })
     }
 
     /// Contents of a live buffer with this shape number, `len` bytes from its contents' start.

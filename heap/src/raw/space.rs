@@ -212,6 +212,16 @@ impl Space {
         self.shapes.get(shape as usize).is_some_and(|cell| cell.is::<T>())
     }
 
+    /// Whether a region holds records of `T`.
+    pub(crate) fn is_bound_to<T: 'static>(&self, region: u32) -> bool {
+        self.regions.get(region as usize).is_some_and(|entry| entry.bound.is::<T>())
+    }
+
+    /// Whether a region holds slots of a size class, or a large value.
+    pub(crate) fn is_of_values(&self, region: u32) -> bool {
+        self.regions.get(region as usize).is_some_and(|entry| entry.values.load(Relaxed) > 0)
+    }
+
     /// A space of its own over another arena, with the same regions and bindings.
     pub(crate) fn copy_table_to(&self, other: &Self) {
         for (from, to) in self.regions.iter().zip(&other.regions).take(self.capacity() as usize) {
@@ -239,6 +249,12 @@ impl Space {
             to.0[1].store(from.0[1].load(Relaxed), Relaxed);
         }
     }
+}
+
+/// A small number made of a type's `TypeId`, for a table of the types met last.
+#[inline(always)]
+pub(crate) fn cache_slot<T: 'static>() -> usize {
+    (words::<T>()[0] & 63) as usize
 }
 
 /// The inverse of an odd number modulo 2^32, by Newton's iteration (each step doubles the right bits).
