@@ -60,43 +60,62 @@ pub(crate) trait KeyBytes {
     fn feed<H: Hasher>(query: &Self::Query, hasher: &mut H);
     /// Hash of the canonical bytes.
     #[inline(always)]
-    fn hash(query: &Self::Query, hasher: &SipHasher13) -> u64 {
-        let mut hasher = *hasher;
+    fn hash(query: &Self::Query, key: &HashKey) -> u64 {
+        let mut hasher = key.hasher();
         Self::feed(query, &mut hasher);
         hasher.finish()
     }
 }
 
-/// Keys of a type known to the compiler, hashed by `hasher`, which holds the heap's key.
-pub(crate) struct TypedKeys<'a, K> {
-    hasher: &'a SipHasher13,
-    key: PhantomData<fn() -> K>,
-}
+/// A heap's key for hashes, from the `hash_key` in its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HashKey(u64, u64);
 
-impl<'a, K> TypedKeys<'a, K> {
-    /// Keys hashed with the key in `hasher`, see [`hasher`].
+impl HashKey {
+    /// Takes the key from the header's bytes.
+    pub(crate) fn new(hash_key: [u8; 16]) -> Self {
+        Self(u64::from_le_bytes(array_at(&hash_key, 0)), u64::from_le_bytes(array_at(&hash_key, 8)))
+    }
+
+    /// Hash of canonical bytes that lie side by side.
+    #[inline]
+    pub(crate) fn hash_bytes(&self, bytes: &[u8]) -> u64 {
+        self.hasher().hash(bytes)
+    }
+
+    /// A hasher in its first state. It is made anew for each key, because the compiler then knows that nothing is
+    /// buffered in it, and integers hash in straight code.
     #[inline(always)]
-    pub(crate) fn new(hasher: &'a SipHasher13) -> Self {
-        Self { hasher, key: PhantomData }
+    fn hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
     }
 }
 
-/// The hasher of a heap, made once from the `hash_key` in its header.
-pub(crate) fn hasher(hash_key: [u8; 16]) -> SipHasher13 {
-    SipHasher13::new_with_key(&hash_key)
+/// Keys of a type known to the compiler.
+pub(crate) struct TypedKeys<K> {
+    hash_key: HashKey,
+    key: PhantomData<fn() -> K>,
 }
 
-impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for TypedKeys<'_, K> {
+impl<K> TypedKeys<K> {
+    /// Keys in a heap with this key for hashes.
+    #[inline(always)]
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self { hash_key, key: PhantomData }
+    }
+}
+
+impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for TypedKeys<K> {
     type Query = K::Query;
 
     #[inline(always)]
     fn hash(&self, query: &K::Query) -> u64 {
-        K::hash(query, self.hasher)
+        K::hash(query, &self.hash_key)
     }
 
     #[inline(always)]
     fn hash_stored(&self, buffers: &B, stored: &[u8]) -> Result<u64> {
-        Ok(K::hash(K::view(buffers, stored)?.borrow(), self.hasher))
+        Ok(K::hash(K::view(buffers, stored)?.borrow(), &self.hash_key))
     }
 
     #[inline(always)]
@@ -134,7 +153,7 @@ fn fixed_view<K: FixedKey>(stored: &[u8]) -> Result<K> {
 }
 
 macro_rules! integer_keys {
-    ($($integer:ty)*) => {$(
+    ($($integer:ty: $write:ident)*) => {$(
         impl FixedKey for $integer {
             const SIZE: usize = size_of::<$integer>();
             #[inline(always)]
@@ -152,17 +171,17 @@ macro_rules! integer_keys {
             }
             #[inline(always)]
             fn feed<H: Hasher>(query: &Self, hasher: &mut H) {
-                hasher.write(&query.to_le_bytes());
-            }
-            #[inline(always)]
-            fn hash(query: &Self, hasher: &SipHasher13) -> u64 {
-                hasher.hash(&query.to_le_bytes())
+                // These methods feed the machine's bytes of the number, which are the little-endian ones of `query`.
+                hasher.$write(query.to_le());
             }
         }
     )*};
 }
 
-integer_keys!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128);
+integer_keys! {
+    u8: write_u8 u16: write_u16 u32: write_u32 u64: write_u64 u128: write_u128
+    i8: write_i8 i16: write_i16 i32: write_i32 i64: write_i64 i128: write_i128
+}
 
 impl FixedKey for bool {
     const SIZE: usize = 1;
@@ -185,7 +204,7 @@ impl KeyBytes for bool {
     }
     #[inline(always)]
     fn feed<H: Hasher>(query: &Self, hasher: &mut H) {
-        hasher.write(&[u8::from(*query)]);
+        hasher.write_u8(u8::from(*query));
     }
 }
 
@@ -206,7 +225,7 @@ impl KeyBytes for char {
     }
     #[inline(always)]
     fn feed<H: Hasher>(query: &Self, hasher: &mut H) {
-        hasher.write(&u32::from(*query).to_le_bytes());
+        hasher.write_u32(u32::from(*query).to_le());
     }
 }
 
@@ -260,24 +279,24 @@ pub(crate) mod tests {
         fn feed<H: Hasher>(query: &str, hasher: &mut H) {
             hasher.write(query.as_bytes());
         }
-        fn hash(query: &str, hasher: &SipHasher13) -> u64 {
-            hasher.hash(query.as_bytes())
+        fn hash(query: &str, key: &HashKey) -> u64 {
+            key.hash_bytes(query.as_bytes())
         }
     }
 
     /// The hash is a part of the format: these numbers may never change.
     #[test]
     fn a_hash_is_siphash_1_3_of_the_canonical_bytes() {
-        let hasher = hasher(std::array::from_fn(|at| at as u8));
+        let key = HashKey::new(std::array::from_fn(|at| at as u8));
         // Of the reference implementation's vectors for SipHash-1-3: the inputs 00 01 … 06 and 00 01 … 07.
-        let seven = <[u8; 7] as KeyBytes>::hash(&[0, 1, 2, 3, 4, 5, 6], &hasher);
+        let seven = <[u8; 7] as KeyBytes>::hash(&[0, 1, 2, 3, 4, 5, 6], &key);
         assert_eq!(seven.to_le_bytes(), [0x40, 0x11, 0xb1, 0x9b, 0x98, 0x7d, 0x92, 0xd3]);
-        let eight = u64::hash(&0x0706_0504_0302_0100, &hasher);
+        let eight = u64::hash(&0x0706_0504_0302_0100, &key);
         assert_eq!(eight.to_le_bytes(), [0x8e, 0x9a, 0x29, 0x8d, 0x11, 0x95, 0x90, 0x36]);
-        assert_eq!(TextKey::hash("a", &hasher), u8::hash(&b'a', &hasher));
-        assert_eq!(char::hash(&'ä', &hasher), u32::hash(&0xe4, &hasher));
-        assert_eq!(bool::hash(&true, &hasher), u8::hash(&1, &hasher));
-        assert_eq!(i16::hash(&-2, &hasher), <[u8; 2] as KeyBytes>::hash(&[0xfe, 0xff], &hasher));
-        assert_eq!(<[u32; 2] as KeyBytes>::hash(&[1, 2], &hasher), u64::hash(&(1 | 2 << 32), &hasher));
+        assert_eq!(TextKey::hash("a", &key), u8::hash(&b'a', &key));
+        assert_eq!(char::hash(&'ä', &key), u32::hash(&0xe4, &key));
+        assert_eq!(bool::hash(&true, &key), u8::hash(&1, &key));
+        assert_eq!(i16::hash(&-2, &key), <[u8; 2] as KeyBytes>::hash(&[0xfe, 0xff], &key));
+        assert_eq!(<[u32; 2] as KeyBytes>::hash(&[1, 2], &key), u64::hash(&(1 | 2 << 32), &key));
     }
 }

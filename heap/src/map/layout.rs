@@ -53,10 +53,6 @@ pub(crate) struct MapKind {
     pub(crate) shape: BufferShape,
     /// Layout of an entry.
     pub(crate) entry: EntryLayout,
-    /// Offset of the first slot in a group.
-    pub(super) first: usize,
-    /// Distance of two groups.
-    pub(super) group: usize,
 }
 
 impl MapKind {
@@ -64,8 +60,7 @@ impl MapKind {
     pub(crate) const fn new(shape_number: u32, key: Layout, value: Layout) -> Self {
         let entry = EntryLayout::new(key, value);
         let align = if entry.align > 8 { entry.align } else { 8 };
-        let shape = BufferShape { number: shape_number, align };
-        Self { shape, entry, first: align, group: (align + 7 * entry.stride).next_multiple_of(align) }
+        Self { shape: BufferShape { number: shape_number, align }, entry }
     }
 }
 
@@ -145,6 +140,8 @@ pub(super) struct Geometry {
     pub(super) mask: usize,
     /// The slots of each group.
     pub(super) slots: Slots,
+    /// Offset of the first slot.
+    pub(super) entries_at: usize,
     /// Bytes of the whole table.
     pub(super) len: usize,
     /// The most entries.
@@ -155,19 +152,27 @@ impl Geometry {
     /// The table with this logarithm, where there is one and its length is a number.
     #[inline(always)]
     pub(super) const fn new(kind: &MapKind, log2: u64) -> Option<Self> {
-        match log2 {
-            2 => {
-                let len = (kind.first + 4 * kind.entry.stride).next_multiple_of(8);
-                Some(Self { mask: 0, slots: Slots(0x8080_8080), len, capacity: 4 })
-            }
-            3..=48 => {
-                let groups = 1_usize << (log2 - 3);
-                let Some(len) = groups.checked_mul(kind.group) else { return None };
-                let capacity = if groups == 1 { 7 } else { 6 * groups as u64 };
-                Some(Self { mask: groups - 1, slots: Slots(0x0080_8080_8080_8080), len, capacity })
-            }
-            _ => None,
+        if log2 < 2 || log2 > 48 {
+            return None;
         }
+        let groups = if log2 == 2 { 1 } else { 1_usize << (log2 - 3) };
+        let slots = if log2 == 2 { 4 } else { groups * 7 };
+        let entries_at = (groups * 8).next_multiple_of(kind.shape.align);
+        let Some(entries) = slots.checked_mul(kind.entry.stride) else { return None };
+        let Some(len) = entries.checked_add(entries_at) else { return None };
+        Some(Self {
+            mask: groups - 1,
+            slots: Slots(if log2 == 2 { 0x8080_8080 } else { 0x0080_8080_8080_8080 }),
+            entries_at,
+            len,
+            capacity: if groups == 1 { slots as u64 } else { 6 * groups as u64 },
+        })
+    }
+
+    /// Offset of a slot in the buffer.
+    #[inline(always)]
+    pub(super) const fn entry_at(&self, kind: &MapKind, group: usize, slot: usize) -> usize {
+        self.entries_at + (group * 7 + slot) * kind.entry.stride
     }
 
     /// The most groups that a path visits here.
@@ -213,15 +218,31 @@ impl<'a> Table<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn control(&self, kind: &MapKind, group: usize) -> Control {
-        Control(u64::from_le_bytes(array_at(self.bytes, group * kind.group)))
+    pub(super) fn control(&self, group: usize) -> Control {
+        Control(u64::from_le_bytes(array_at(self.bytes, control_at(group, 0))))
     }
 }
 
-/// Offset of a slot in the buffer.
+/// Offset in the buffer of a slot's control byte; slot 7 stands for `passed`.
 #[inline(always)]
-pub(super) const fn entry_at(kind: &MapKind, group: usize, slot: usize) -> usize {
-    group * kind.group + kind.first + slot * kind.entry.stride
+pub(super) const fn control_at(group: usize, slot: usize) -> usize {
+    group * 8 + slot
+}
+
+/// The offsets of all entries in a buffer, in the order of their buckets.
+///
+/// # Errors
+/// When the contents cannot be those of the header.
+#[inline]
+pub(crate) fn entries<'a>(
+    kind: &MapKind,
+    header: &MapHeader,
+    contents: &'a [u8],
+) -> Result<impl Iterator<Item = usize> + use<'a>> {
+    let (kind, table) = (*kind, Table::new(kind, header, contents)?);
+    let geometry = table.geometry;
+    let taken = move |group| table.control(group).taken(geometry.slots).map(move |slot| (group, slot));
+    Ok((0..=geometry.mask).flat_map(taken).map(move |(group, slot)| geometry.entry_at(&kind, group, slot)))
 }
 
 /// The first entry in a bucket that is not before `bucket`: its offset in the buffer and the bucket after it.
@@ -239,9 +260,9 @@ pub(crate) fn next_entry(
     let table = Table::new(kind, header, contents)?;
     let (mut group, mut skipped) = (bucket / 8, bucket % 8);
     while group <= table.geometry.mask {
-        let mut taken = table.control(kind, group).taken(table.geometry.slots);
+        let mut taken = table.control(group).taken(table.geometry.slots);
         if let Some(slot) = taken.find(|&slot| slot >= skipped) {
-            return Ok(Some((entry_at(kind, group, slot), group * 8 + slot + 1)));
+            return Ok(Some((table.geometry.entry_at(kind, group, slot), group * 8 + slot + 1)));
         }
         (group, skipped) = (group + 1, 0);
     }

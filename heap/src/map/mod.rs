@@ -1,18 +1,19 @@
 //! The hash map, as code over the bytes of its buffer.
 //!
-//! A buffer is a row of *groups*. A group has seven slots for entries and a control word that says what is in them;
-//! both lie side by side, so that a look-up mostly costs one or two cache lines next to each other.
+//! Entries lie in *groups* of seven. A group has a control word that says what is in it. All control words lie at the
+//! front of the buffer, where a miss reads nothing else and they stay in the processor's caches.
 //!
-//! | OFFSET IN GROUP | SIZE | MEANING |
-//! |-----------------|------|---------|
-//! | 0 | 7 | control bytes of slots 0 to 6: 0 for a free slot, else 0x80 and the tag of the entry's key |
-//! | 7 | 1 | passed: how many entries live further on though their keys' path came through this group |
-//! | first | 7 × stride | slots: an entry, or zeros |
+//! | OFFSET | SIZE | MEANING |
+//! |--------|------|---------|
+//! | 8 × group | 7 | control bytes of slots 0 to 6: 0 for a free slot, else 0x80 and the tag of the entry's key |
+//! | 8 × group + 7 | 1 | passed: how many entries live further on though their keys' path came through this group |
+//! | entries + (7 × group + slot) × stride | stride | the slot: an entry, or zeros |
 //!
-//! `first` is 8 or the entry's alignment, whichever is more. In an entry the key is at 0 and the value behind it at
-//! the next multiple of its alignment; the stride is the end of the value rounded up to the entry's alignment. Groups
-//! follow each other at `first + 7 × stride` rounded up to a multiple of 8 and of that alignment. All bytes that hold
-//! no entry and no control byte are zero, slack behind the last group included.
+//! `entries` is the end of the control words, rounded up to the entry's alignment. In an entry the key is at 0 and the
+//! value behind it at the next multiple of its alignment; the stride is the end of the value rounded up to the
+//! alignment of both. Keys and values lie there as a record would hold them, control words as bytes whose order does
+//! not depend on the machine. All bytes that hold no entry and no control byte are zero, slack behind the last slot
+//! included.
 //!
 //! | LOGARITHM IN THE HEADER | GROUPS | ENTRIES AT MOST |
 //! |-------------------------|--------|-----------------|
@@ -37,8 +38,8 @@ mod table;
 mod tests;
 mod verify;
 
-pub(crate) use layout::{EntryLayout, MapHeader, MapKind, next_entry};
-pub(crate) use table::{Inserted, clear, entry_parts, find, insert, remove, shrink};
+pub(crate) use layout::{EntryLayout, MapHeader, MapKind, entries, next_entry};
+pub(crate) use table::{Entry, Inserted, clear, find, insert, remove, shrink};
 pub(crate) use verify::verify_buffer;
 
 /// The most groups that a key's path visits.

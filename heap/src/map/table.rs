@@ -1,7 +1,7 @@
 //! Finding, inserting, removing and growing.
 
 use super::SPARSEST;
-use super::layout::{Geometry, MapHeader, MapKind, Table, control, entry_at};
+use super::layout::{Geometry, MapHeader, MapKind, Table, control, control_at};
 use crate::buffers::{ReadBuffers, WriteBuffers, damaged};
 use crate::error::{Error, Result};
 use crate::key::Keys;
@@ -15,11 +15,41 @@ pub(crate) enum Inserted {
     Present(usize),
 }
 
+/// An entry in its buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    /// Its bytes.
+    pub(crate) bytes: &'a [u8],
+    /// Their offset in the buffer.
+    pub(crate) at: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry at an offset that [`insert`] or [`super::next_entry`] gave.
+    #[inline(always)]
+    pub(crate) fn new(kind: &MapKind, contents: &'a [u8], at: usize) -> Self {
+        Self { bytes: &contents[at..at + kind.entry.stride], at }
+    }
+
+    /// The stored key.
+    #[inline(always)]
+    pub(crate) fn key(&self, kind: &MapKind) -> &'a [u8] {
+        &self.bytes[..kind.entry.key_size]
+    }
+
+    /// The stored value.
+    #[inline(always)]
+    pub(crate) fn value(&self, kind: &MapKind) -> &'a [u8] {
+        &self.bytes[kind.entry.value_offset..][..kind.entry.value_size]
+    }
+}
+
 /// A slot that holds the entry asked for.
-struct Found {
+struct Found<'a> {
     group: usize,
     slot: usize,
     at: usize,
+    bytes: &'a [u8],
 }
 
 /// A free slot for a key with this hash.
@@ -29,24 +59,25 @@ struct Vacant {
     slot: usize,
 }
 
-/// The offset in the buffer of the entry with this key.
+/// The entry with this key: its bytes, and their offset in the buffer.
 ///
 /// # Errors
 /// When the buffer, or a text that is a key, cannot be read.
-#[inline]
-pub(crate) fn find<B: ReadBuffers + ?Sized, K: Keys<B>>(
-    buffers: &B,
+// Inlined, because half of the time of a look-up in cache would go into handing over the large `Result`.
+#[inline(always)]
+pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
+    buffers: &'a B,
     header: &MapHeader,
     kind: &MapKind,
     keys: &K,
     query: &K::Query,
-) -> Result<Option<usize>> {
+) -> Result<Option<Entry<'a>>> {
     if header.buffer == 0 {
         return Ok(None);
     }
     let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
     let found = search(&table, kind, keys.hash(query), |stored| keys.equals(buffers, stored, query))?;
-    Ok(found.map(|found| found.at))
+    Ok(found.map(|found| Entry { bytes: found.bytes, at: found.at }))
 }
 
 /// Inserts an entry, unless its key is there already. `key` and `value` are the bytes to be stored, as records hold
@@ -73,7 +104,7 @@ pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
         }
         let geometry = table.geometry;
         if header.count < geometry.capacity
-            && let Some(vacant) = vacancy(&table, kind, hash)
+            && let Some(vacant) = vacancy(&table, hash)
         {
             return write_entry(buffers, header, kind, &geometry, &vacant, key, value).map(Inserted::New);
         }
@@ -82,7 +113,7 @@ pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
         grow(buffers, header, kind, keys)?;
         let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
         let geometry = table.geometry;
-        if let Some(vacant) = vacancy(&table, kind, hash) {
+        if let Some(vacant) = vacancy(&table, hash) {
             return write_entry(buffers, header, kind, &geometry, &vacant, key, value).map(Inserted::New);
         }
     }
@@ -107,12 +138,13 @@ pub(crate) fn remove<B: WriteBuffers + ?Sized, K: Keys<B>, T>(
     let hash = keys.hash(query);
     let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
     let geometry = table.geometry;
-    let Some(found) = search(&table, kind, hash, |stored| keys.equals(buffers, stored, query))? else {
+    let found = search(&table, kind, hash, |stored| keys.equals(buffers, stored, query))?;
+    let Some(Found { group: last, slot, at, .. }) = found else {
         return Ok(None);
     };
     let mut group = geometry.home(hash);
-    while group != found.group {
-        if table.control(kind, group).passed() == 0 {
+    while group != last {
+        if table.control(group).passed() == 0 {
             return Err(damaged(header.buffer, "a group does not count an entry that passed it"));
         }
         group = geometry.after(group, hash);
@@ -121,14 +153,14 @@ pub(crate) fn remove<B: WriteBuffers + ?Sized, K: Keys<B>, T>(
         return Err(damaged(header.buffer, "the map holds more entries than it counts"));
     };
 
-    let entry = buffers.contents_mut(header.buffer, kind.shape, found.at..found.at + kind.entry.stride)?;
+    let entry = buffers.contents_mut(header.buffer, kind.shape, at..at + kind.entry.stride)?;
     let taken = taken(entry);
     entry.fill(0);
-    let byte = found.group * kind.group + found.slot;
+    let byte = control_at(last, slot);
     buffers.contents_mut(header.buffer, kind.shape, byte..byte + 1)?[0] = 0;
     let mut group = geometry.home(hash);
-    while group != found.group {
-        let byte = group * kind.group + 7;
+    while group != last {
+        let byte = control_at(group, 7);
         buffers.contents_mut(header.buffer, kind.shape, byte..byte + 1)?[0] -= 1;
         group = geometry.after(group, hash);
     }
@@ -171,32 +203,26 @@ pub(crate) fn shrink<B: WriteBuffers + ?Sized, K: Keys<B>>(
     Ok(())
 }
 
-/// Key and value of the entry at an offset that [`find`] or [`super::next_entry`] gave.
-#[inline(always)]
-pub(crate) fn entry_parts<'a>(kind: &MapKind, contents: &'a [u8], at: usize) -> (&'a [u8], &'a [u8]) {
-    let entry = &contents[at..at + kind.entry.stride];
-    (&entry[..kind.entry.key_size], &entry[kind.entry.value_offset..][..kind.entry.value_size])
-}
-
 #[inline(always)]
 fn table_geometry(kind: &MapKind, header: &MapHeader) -> Result<Geometry> {
     Geometry::new(kind, header.log2).ok_or_else(|| damaged(header.buffer, "the map's number of buckets is impossible"))
 }
 
 #[inline(always)]
-fn search(
-    table: &Table<'_>,
+fn search<'a>(
+    table: &Table<'a>,
     kind: &MapKind,
     hash: u64,
     equals: impl Fn(&[u8]) -> Result<bool>,
-) -> Result<Option<Found>> {
+) -> Result<Option<Found<'a>>> {
     let mut group = table.geometry.home(hash);
     for _ in 0..table.geometry.path() {
-        let word = table.control(kind, group);
+        let word = table.control(group);
         for slot in word.matching(control(hash), table.geometry.slots) {
-            let at = entry_at(kind, group, slot);
-            if equals(&table.bytes[at..at + kind.entry.key_size])? {
-                return Ok(Some(Found { group, slot, at }));
+            let at = table.geometry.entry_at(kind, group, slot);
+            let bytes = &table.bytes[at..at + kind.entry.stride];
+            if equals(&bytes[..kind.entry.key_size])? {
+                return Ok(Some(Found { group, slot, at, bytes }));
             }
         }
         if word.passed() == 0 {
@@ -209,10 +235,10 @@ fn search(
 
 /// The slot that a new key with this hash gets, if its path has room.
 #[inline(always)]
-fn vacancy(table: &Table<'_>, kind: &MapKind, hash: u64) -> Option<Vacant> {
+fn vacancy(table: &Table<'_>, hash: u64) -> Option<Vacant> {
     let mut group = table.geometry.home(hash);
     for _ in 0..table.geometry.path() {
-        let word = table.control(kind, group);
+        let word = table.control(group);
         if let Some(slot) = word.free(table.geometry.slots).first() {
             return Some(Vacant { hash, group, slot });
         }
@@ -236,13 +262,13 @@ fn write_entry<B: WriteBuffers + ?Sized>(
 ) -> Result<usize> {
     let mut passed = geometry.home(hash);
     while passed != group {
-        let byte = passed * kind.group + 7;
+        let byte = control_at(passed, 7);
         buffers.contents_mut(header.buffer, kind.shape, byte..byte + 1)?[0] += 1;
         passed = geometry.after(passed, hash);
     }
-    let byte = group * kind.group + slot;
+    let byte = control_at(group, slot);
     buffers.contents_mut(header.buffer, kind.shape, byte..byte + 1)?[0] = control(hash);
-    let at = entry_at(kind, group, slot);
+    let at = geometry.entry_at(kind, group, slot);
     let entry = buffers.contents_mut(header.buffer, kind.shape, at..at + kind.entry.stride)?;
     entry[..kind.entry.key_size].copy_from_slice(key);
     entry[kind.entry.value_offset..kind.entry.value_offset + kind.entry.value_size].copy_from_slice(value);
@@ -319,8 +345,8 @@ fn move_all<B: WriteBuffers + ?Sized, K: Keys<B>>(
         let mut filled = 0;
         let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
         while group <= old.mask && filled + 7 <= BATCH {
-            for slot in table.control(kind, group).taken(old.slots) {
-                let at = entry_at(kind, group, slot);
+            for slot in table.control(group).taken(old.slots) {
+                let at = old.entry_at(kind, group, slot);
                 let hash = keys.hash_stored(buffers, &table.bytes[at..at + kind.entry.key_size])?;
                 batch[filled] = (hash, at);
                 filled += 1;
@@ -329,16 +355,16 @@ fn move_all<B: WriteBuffers + ?Sized, K: Keys<B>>(
         }
         let (from, to) = buffers.contents_pair(header.buffer, buffer, kind.shape, 0..new.len)?;
         for &(hash, at) in &batch[..filled] {
-            let Some(Vacant { group, slot, .. }) = vacancy(&Table { bytes: to, geometry: new }, kind, hash) else {
+            let Some(Vacant { group, slot, .. }) = vacancy(&Table { bytes: to, geometry: new }, hash) else {
                 return Ok(false);
             };
             let mut passed = new.home(hash);
             while passed != group {
-                to[passed * kind.group + 7] += 1;
+                to[control_at(passed, 7)] += 1;
                 passed = new.after(passed, hash);
             }
-            to[group * kind.group + slot] = control(hash);
-            let new_at = entry_at(kind, group, slot);
+            to[control_at(group, slot)] = control(hash);
+            let new_at = new.entry_at(kind, group, slot);
             to[new_at..new_at + kind.entry.stride].copy_from_slice(&from[at..at + kind.entry.stride]);
         }
         moved += filled as u64;

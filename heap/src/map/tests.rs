@@ -9,11 +9,10 @@ use crate::buffers::memory::Memory;
 use crate::buffers::{ReadBuffers, WriteBuffers};
 use crate::error::{Error, Result};
 use crate::key::tests::TextKey;
-use crate::key::{Keys, TypedKeys, hasher};
-use siphasher::sip::SipHasher13;
+use crate::key::{HashKey, Keys, TypedKeys};
 
-fn sip() -> SipHasher13 {
-    hasher(*b"0123456789abcdef")
+fn hash_key() -> HashKey {
+    HashKey::new(*b"0123456789abcdef")
 }
 
 const NUMBERS: MapKind = MapKind::new(7, Layout::new::<u64>(), Layout::new::<u64>());
@@ -52,26 +51,21 @@ struct Numbers {
 impl Numbers {
     fn insert(&mut self, key: u64, value: u64) -> Result<Inserted> {
         let (memory, header, value) = (&mut self.memory, &mut self.header, value.to_ne_bytes());
-        let hasher = sip();
-        insert(memory, header, &NUMBERS, &TypedKeys::<u64>::new(&hasher), &key, &key.to_ne_bytes(), &value)
+        insert(memory, header, &NUMBERS, &TypedKeys::<u64>::new(hash_key()), &key, &key.to_ne_bytes(), &value)
     }
 
     fn remove(&mut self, key: u64) -> Option<u64> {
-        let hasher = sip();
         let value = |entry: &[u8]| u64::from_ne_bytes(entry[8..].try_into().unwrap());
-        remove(&mut self.memory, &mut self.header, &NUMBERS, &TypedKeys::<u64>::new(&hasher), &key, value).unwrap()
+        remove(&mut self.memory, &mut self.header, &NUMBERS, &TypedKeys::<u64>::new(hash_key()), &key, value).unwrap()
     }
 
     fn get(&self, key: u64) -> Option<u64> {
-        let hasher = sip();
-        let at = find(&self.memory, &self.header, &NUMBERS, &TypedKeys::<u64>::new(&hasher), &key).unwrap()?;
-        let contents = self.memory.contents(self.header.buffer, NUMBERS.shape).unwrap();
-        Some(u64::from_ne_bytes(entry_parts(&NUMBERS, contents, at).1.try_into().unwrap()))
+        let entry = find(&self.memory, &self.header, &NUMBERS, &TypedKeys::<u64>::new(hash_key()), &key).unwrap()?;
+        Some(u64::from_ne_bytes(entry.value(&NUMBERS).try_into().unwrap()))
     }
 
     fn verify(&self) -> Result<()> {
-        let hasher = sip();
-        verify_buffer(&self.memory, &self.header, &NUMBERS, &TypedKeys::<u64>::new(&hasher), |_, _| Ok(()))
+        verify_buffer(&self.memory, &self.header, &NUMBERS, &TypedKeys::<u64>::new(hash_key()), |_, _| Ok(()))
     }
 
     fn entries(&self) -> Vec<(u64, u64)> {
@@ -81,10 +75,13 @@ impl Numbers {
         }
         let contents = self.memory.contents(self.header.buffer, NUMBERS.shape).unwrap();
         while let Some((at, next)) = next_entry(&NUMBERS, &self.header, contents, bucket).unwrap() {
-            let (key, value) = entry_parts(&NUMBERS, contents, at);
-            entries.push((u64::from_ne_bytes(key.try_into().unwrap()), u64::from_ne_bytes(value.try_into().unwrap())));
+            let entry = Entry::new(&NUMBERS, contents, at);
+            let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap());
+            entries.push((number(entry.key(&NUMBERS)), number(entry.value(&NUMBERS))));
             bucket = next;
         }
+        let visited: Vec<_> = super::entries(&NUMBERS, &self.header, contents).unwrap().collect();
+        assert_eq!(visited.len(), entries.len());
         entries
     }
 }
@@ -118,8 +115,7 @@ fn run(steps: &[Step]) -> (Numbers, HashMap<u64, u64>) {
             }
             Step::Remove(key) => assert_eq!(map.remove(key), model.remove(&key)),
             Step::Shrink => {
-                let hasher = sip();
-                shrink(&mut map.memory, &mut map.header, &NUMBERS, &TypedKeys::<u64>::new(&hasher)).unwrap();
+                shrink(&mut map.memory, &mut map.header, &NUMBERS, &TypedKeys::<u64>::new(hash_key())).unwrap();
             }
             Step::Clear => {
                 clear(&mut map.memory, &mut map.header).unwrap();
@@ -207,8 +203,7 @@ proptest! {
         map.memory.buffers.push(Some(bytes));
         map.header = MapHeader { count, buffer: 1, log2 };
         map.verify().unwrap_err();
-        let hasher = sip();
-        let keys = TypedKeys::<u64>::new(&hasher);
+        let keys = TypedKeys::<u64>::new(hash_key());
         drop(find(&map.memory, &map.header, &NUMBERS, &keys, &key));
         drop(remove(&mut map.memory, &mut map.header, &NUMBERS, &keys, &key, |_| ()));
         drop(map.insert(key, 1));
@@ -244,9 +239,8 @@ fn damaged_keys_are_refused() {
     for key in 0..500 {
         map.insert(key, key).unwrap();
     }
-    let hasher = sip();
-    let keys = TypedKeys::<u64>::new(&hasher);
-    let places = (0..500).map(|key| find(&map.memory, &map.header, &NUMBERS, &keys, &key).unwrap().unwrap());
+    let keys = TypedKeys::<u64>::new(hash_key());
+    let places = (0..500).map(|key| find(&map.memory, &map.header, &NUMBERS, &keys, &key).unwrap().unwrap().at);
     let mut fitting = 0;
     for at in places.collect::<Vec<_>>() {
         for byte in at..at + 8 {
@@ -332,9 +326,9 @@ fn a_map_that_cannot_grow_is_as_it_was() {
 
 #[test]
 fn texts_are_asked_for_by_their_content() {
-    let (mut memory, mut header, hasher) = (Memory::default(), MapHeader::default(), sip());
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
     let kind = MapKind::new(7, Layout::new::<u64>(), Layout::new::<u32>());
-    let keys = TypedKeys::<TextKey>::new(&hasher);
+    let keys = TypedKeys::<TextKey>::new(hash_key());
     for number in 0..500_u32 {
         let text = format!("name {number}");
         let key = memory.add_text(&text).to_ne_bytes();
@@ -342,9 +336,8 @@ fn texts_are_asked_for_by_their_content() {
         assert!(matches!(inserted, Inserted::New(_)));
     }
     for number in 0..500_u32 {
-        let at = find(&memory, &header, &kind, &keys, &format!("name {number}")).unwrap().unwrap();
-        let contents = memory.contents(header.buffer, kind.shape).unwrap();
-        assert_eq!(entry_parts(&kind, contents, at).1, number.to_ne_bytes());
+        let entry = find(&memory, &header, &kind, &keys, &format!("name {number}")).unwrap().unwrap();
+        assert_eq!(entry.value(&kind), number.to_ne_bytes());
     }
     assert_eq!(find(&memory, &header, &kind, &keys, "name").unwrap(), None);
     verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap();
@@ -358,10 +351,10 @@ fn texts_are_asked_for_by_their_content() {
 
 #[test]
 fn entries_are_aligned_and_padding_is_zero() {
-    assert_eq!((PADDED.entry.value_offset, PADDED.entry.stride, PADDED.group), (4, 8, 64));
-    assert_eq!((WIDE.entry.value_offset, WIDE.entry.stride, WIDE.first, WIDE.group), (16, 32, 16, 240));
-    let (mut memory, mut header, hasher) = (Memory::default(), MapHeader::default(), sip());
-    let keys = TypedKeys::<u32>::new(&hasher);
+    assert_eq!((PADDED.entry.value_offset, PADDED.entry.stride), (4, 8));
+    assert_eq!((WIDE.entry.value_offset, WIDE.entry.stride, WIDE.shape.align), (16, 32, 16));
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
+    let keys = TypedKeys::<u32>::new(hash_key());
     for key in 0..100_u32 {
         let value = u128::from(key).to_ne_bytes();
         let Inserted::New(at) =
@@ -372,7 +365,7 @@ fn entries_are_aligned_and_padding_is_zero() {
         assert_eq!(at % 16, 0);
     }
     verify_buffer(&memory, &header, &WIDE, &keys, |_, _| Ok(())).unwrap();
-    let at = find(&memory, &header, &WIDE, &keys, &17).unwrap().unwrap();
+    let at = find(&memory, &header, &WIDE, &keys, &17).unwrap().unwrap().at;
     memory.contents_mut(header.buffer, WIDE.shape, at + 5..at + 6).unwrap()[0] = 1;
     verify_buffer(&memory, &header, &WIDE, &keys, |_, _| Ok(())).unwrap_err();
 }

@@ -1,6 +1,6 @@
 //! Checking a buffer whose bytes may be anything.
 
-use super::layout::{MapHeader, MapKind, Table, control, entry_at};
+use super::layout::{MapHeader, MapKind, Table, control};
 use crate::buffers::{ReadBuffers, damaged};
 use crate::error::{Error, Result};
 use crate::key::Keys;
@@ -38,6 +38,9 @@ pub(crate) fn verify_buffer<B: ReadBuffers + ?Sized, K: Keys<B>>(
     if !zero(&contents[table.bytes.len()..]) {
         return Err(wrong(header, "the slack behind the table is not zero"));
     }
+    if !zero(&table.bytes[(table.geometry.mask + 1) * 8..table.geometry.entries_at]) {
+        return Err(wrong(header, "bytes between control words and slots are not zero"));
+    }
     if header.count > table.geometry.capacity {
         return Err(wrong(header, "the map counts more entries than its table may hold"));
     }
@@ -57,16 +60,12 @@ fn verify_bytes(
     let layout = kind.entry;
     let mut count = 0;
     for group in 0..=table.geometry.mask {
-        let word = table.control(kind, group);
-        let start = group * kind.group;
-        let end = entry_at(kind, group, slots);
-        let next = (start + kind.group).min(table.bytes.len());
-        let unused_control = (slots..7).all(|slot| word.slot(slot) == 0);
-        if !unused_control || !zero(&table.bytes[start + 8..start + kind.first]) || !zero(&table.bytes[end..next]) {
-            return Err(wrong(header, "bytes between the slots are not zero"));
+        let word = table.control(group);
+        if (slots..7).any(|slot| word.slot(slot) != 0) {
+            return Err(wrong(header, "a slot that is not there has a control byte"));
         }
         for slot in 0..slots {
-            let bytes = &table.bytes[entry_at(kind, group, slot)..][..layout.stride];
+            let bytes = &table.bytes[table.geometry.entry_at(kind, group, slot)..][..layout.stride];
             if word.slot(slot) == 0 {
                 if !zero(bytes) {
                     return Err(wrong(header, "a free slot is not zero"));
@@ -97,11 +96,11 @@ fn verify_places<B: ReadBuffers + ?Sized, K: Keys<B>>(
     keys: &K,
     table: &Table<'_>,
 ) -> Result<()> {
-    let key_at = |group, slot| &table.bytes[entry_at(kind, group, slot)..][..kind.entry.key_size];
+    let key_at = |group, slot| &table.bytes[table.geometry.entry_at(kind, group, slot)..][..kind.entry.key_size];
     let mut passed = vec![0_u8; table.geometry.mask + 1];
     for group in 0..=table.geometry.mask {
         for slot in 0..7 {
-            let byte = table.control(kind, group).slot(slot);
+            let byte = table.control(group).slot(slot);
             if byte == 0 {
                 continue;
             }
@@ -113,12 +112,12 @@ fn verify_places<B: ReadBuffers + ?Sized, K: Keys<B>>(
             let is_same = |other: (usize, usize)| -> Result<bool> {
                 Ok(other != (group, slot) && keys.compare_stored(buffers, key_at(other.0, other.1), key)?.is_eq())
             };
-            if let Err(what) = walk_path(table, kind, hash, (group, slot), &mut passed, is_same)? {
+            if let Err(what) = walk_path(table, hash, (group, slot), &mut passed, is_same)? {
                 return Err(wrong(header, what));
             }
         }
     }
-    let exact = |(group, &passed): (usize, &u8)| table.control(kind, group).passed() == passed;
+    let exact = |(group, &passed): (usize, &u8)| table.control(group).passed() == passed;
     if !passed.iter().enumerate().all(exact) {
         return Err(wrong(header, "a group does not count the entries that passed it"));
     }
@@ -129,7 +128,6 @@ fn verify_places<B: ReadBuffers + ?Sized, K: Keys<B>>(
 /// cannot be there.
 fn walk_path(
     table: &Table<'_>,
-    kind: &MapKind,
     hash: u64,
     place: (usize, usize),
     passed: &mut [u8],
@@ -137,7 +135,7 @@ fn walk_path(
 ) -> Result<Result<(), &'static str>> {
     let mut group = table.geometry.home(hash);
     for _ in 0..table.geometry.path() {
-        for slot in table.control(kind, group).matching(control(hash), table.geometry.slots) {
+        for slot in table.control(group).matching(control(hash), table.geometry.slots) {
             if (group, slot) == place {
                 return Ok(Ok(()));
             }
