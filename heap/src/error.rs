@@ -88,6 +88,12 @@ pub enum Error {
         /// The longest possible, in bytes.
         max: u64,
     },
+    /// So many keys of a map have colliding hashes that a larger table does not help: they were chosen to.
+    #[error("the keys of a map of {count} entries collide")]
+    Crowded {
+        /// Number of entries.
+        count: u64,
+    },
     /// The process was forked; only the parent may write.
     #[error("this process is a fork of the one that opened the heap; only process {owner} may write")]
     Forked {
@@ -298,6 +304,7 @@ impl Error {
             Self::RootType { .. } => "IMG-0306",
             Self::TooLong { .. } => "IMG-0307",
             Self::Forked { .. } => "IMG-0308",
+            Self::Crowded { .. } => "IMG-0310",
             Self::WrongDoor { .. } => "IMG-0309",
             Self::Header { fault: HeaderFault::Magic, .. } => "IMG-0401",
             Self::Header { fault: HeaderFault::Version(..) | HeaderFault::Features(_), .. } => "IMG-0701",
