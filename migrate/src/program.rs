@@ -118,15 +118,25 @@ enum Step {
     Bool {
         at: u32,
     },
+    /// Eight bytes in one look: the bits of `check` must be zero, in bools all but the lowest; those of `padding` are
+    /// padding. The masks are in the order of the bytes, whatever the machine's.
+    Mask {
+        at: u32,
+        check: u64,
+        padding: u64,
+    },
     Char {
         at: u32,
     },
-    Handle {
+    /// Handles side by side.
+    Handles {
         at: u32,
+        count: u32,
         target: Target,
     },
-    OptionalHandle {
+    OptionalHandles {
         at: u32,
+        count: u32,
         target: Target,
     },
     /// Jumps to `end` when nothing is there.
@@ -203,6 +213,11 @@ impl Program {
     #[inline]
     pub fn is_trivial(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether a value may hold handles.
+    pub fn has_handles(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Handles { .. } | Step::OptionalHandles { .. }))
     }
 
     /// Checks a value, and shows each handle in it to `visit`, in the order of their offsets.

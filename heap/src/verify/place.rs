@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use migrate::{MAX_DEPTH, Program, field_path};
 
-use super::values::Fault;
+use super::values::{ElementFault, Fault, What};
 use super::{Context, Info, word_at};
 use crate::error::{Error, Place};
 use crate::format::catalog::TableKind;
@@ -13,24 +13,25 @@ use crate::format::slot::{self, HEADER, Kind};
 use crate::read::damaged;
 
 /// The error for a fault in a slot's value, named as the record that owns it and the path there.
-pub(super) fn error(context: &Context<'_>, position: usize, index: u32, fault: Fault) -> Error {
-    let mut at = (position, index);
-    let mut path = path_in(context, &context.infos[position], index, fault.element, fault.offset);
+pub(super) fn error(context: &Context<'_>, info: &Info<'_>, index: u32, fault: ElementFault) -> Error {
+    let ElementFault { element, fault } = fault;
+    let mut at = (info, index);
+    let mut path = path_in(context, info, index, element, fault.offset);
     for _ in 0..=2 * MAX_DEPTH {
         let Some((holder, element, offset)) = holder_of(context, at) else { break };
-        let mut outer = path_in(context, &context.infos[holder.0], holder.1, element, offset);
+        let mut outer = path_in(context, holder.0, holder.1, element, offset);
         if !path.is_empty() && !path.starts_with('[') && !outer.is_empty() {
             outer.push('.');
         }
         path.insert_str(0, &outer);
         at = holder;
     }
-    let record = context.catalog.slot_name(context.infos[at.0].region, at.1);
+    let record = context.catalog.slot_name(at.0.region, at.1);
     damaged(Place::Record { record, field: path }, fault.what.to_string())
 }
 
 /// The path inside one slot's value.
-fn path_in(context: &Context<'_>, info: &Info<'_>, index: u32, element: Option<u64>, offset: usize) -> String {
+fn path_in(context: &Context<'_>, info: &Info<'_>, index: u32, element: Option<u64>, offset: u32) -> String {
     let mut path = String::new();
     if let Some(element) = element {
         // Writing into a string does not fail.
@@ -40,7 +41,7 @@ fn path_in(context: &Context<'_>, info: &Info<'_>, index: u32, element: Option<u
     let at = start + element.unwrap_or(0) as usize * program.size();
     let slot = info.slot(index);
     if let (Some(shape), Some(bytes)) = (context.registry.shapes.get(shape as usize), slot.get(at..)) {
-        let inner = field_path(&context.index, shape, bytes, context.order, offset);
+        let inner = field_path(&context.index, shape, bytes, context.order, offset as usize);
         if !path.is_empty() && !inner.is_empty() && !inner.starts_with('[') {
             path.push('.');
         }
@@ -67,22 +68,21 @@ fn contents<'b>(context: &'b Context<'_>, info: &Info<'_>, index: u32) -> Option
     Some((start as usize, program, shape))
 }
 
-/// Position of a slot: of its region in the catalog, and in the region.
-type At = (usize, u32);
+/// A slot: its region and its index there.
+type At<'a, 'b> = (&'b Info<'a>, u32);
 
 /// The slot that holds the handle of a value, and where in it; `None` for records, which nobody owns.
-fn holder_of(context: &Context<'_>, (position, index): At) -> Option<(At, Option<u64>, usize)> {
-    let info = &context.infos[position];
+fn holder_of<'a, 'b>(context: &'b Context<'a>, (info, index): At<'a, '_>) -> Option<(At<'a, 'b>, Option<u64>, u32)> {
     if matches!(info.kind, TableKind::Records(_)) {
         return None;
     }
     let generation = slot::generation(word_at(info.slot(index), 0, context.order));
     let handle = Handle { generation, region: info.region.number, index: (info.header_at(index) / 8) as u32 };
     let handle = handle.to_bits();
-    for (position, info) in context.infos.iter().enumerate() {
+    for info in &context.infos {
         for index in 0..info.used {
             if let Some((element, offset)) = holds(context, info, index, handle) {
-                return Some(((position, index), element, offset));
+                return Some(((info, index), element, offset));
             }
         }
     }
@@ -90,7 +90,7 @@ fn holder_of(context: &Context<'_>, (position, index): At) -> Option<(At, Option
 }
 
 /// Where a slot's value holds this handle, if it does.
-fn holds(context: &Context<'_>, info: &Info<'_>, index: u32, handle: u64) -> Option<(Option<u64>, usize)> {
+fn holds(context: &Context<'_>, info: &Info<'_>, index: u32, handle: u64) -> Option<(Option<u64>, u32)> {
     let slot = info.slot(index);
     let header = word_at(slot, 0, context.order);
     let kind = slot::kind(header)?;
@@ -103,12 +103,12 @@ fn holds(context: &Context<'_>, info: &Info<'_>, index: u32, handle: u64) -> Opt
     }
     let count = if kind == Kind::Record { 1 } else { usize::MAX };
     for (element, bytes) in slot.get(start..)?.chunks_exact(program.size()).take(count).enumerate() {
-        // The search ends with an error at the place; damage before it is not looked for here.
+        // Damage before the place is not looked for here: the search ends at an error of its own.
         let found = program.run(bytes, context.order, |found| {
-            let place = Fault { element: None, offset: found.offset, what: super::values::What::Words("") };
+            let place = Fault { offset: found.offset as u32, what: What::SecondOwner };
             if found.word == handle { Err(place) } else { Ok(()) }
         });
-        if let Err(Fault { offset, what: super::values::What::Words(_), .. }) = found {
+        if let Err(Fault { offset, what: What::SecondOwner }) = found {
             return Some(((kind != Kind::Record).then_some(element as u64), offset));
         }
     }

@@ -219,12 +219,12 @@ fn large_values_lie_alone_in_their_runs() {
 #[test]
 fn damaged_values_are_named_by_record_and_field() {
     let cases: [Case<Heap>; 21] = [
-        ("bool", "Node#1.done: the bool", |heap| heap.record(1)[4] = 2),
-        ("padding", "Node#1: padding at byte 6 ", |heap| heap.record(1)[6] = 2),
+        ("bool", "Node#1.done: a bool", |heap| heap.record(1)[4] = 2),
+        ("padding", "Node#1: padding is", |heap| heap.record(1)[6] = 2),
         ("tag", "Node#2.mark: the tag", |heap| heap.record(2)[MARK] = 3),
-        ("char", "Node#2.mark.letter: the char", |heap| heap.record(2)[MARK + 4..MARK + 8].fill(0xdd)),
-        ("payload", "Node#0.mark: padding at byte 40", |heap| heap.record(0)[MARK + 8] = 1),
-        ("zero handle", "Node#0.name: the handle at byte 8 is zero", |heap| heap.set(0, NAME, 0)),
+        ("char", "Node#2.mark.letter: a char", |heap| heap.record(2)[MARK + 4..MARK + 8].fill(0xdd)),
+        ("payload", "Node#0.mark: padding is", |heap| heap.record(0)[MARK + 8] = 1),
+        ("zero handle", "Node#0.name: a handle is zero", |heap| heap.set(0, NAME, 0)),
         ("middle of a slot", "Node#0.name: the handle does not name the start", |heap| {
             heap.set(0, NAME, heap.names[0] + 1);
         }),
@@ -245,15 +245,15 @@ fn damaged_values_are_named_by_record_and_field() {
             let shape = heap.fixture.shape(&Shape::Bool);
             heap.fixture.set_header(heap.lists[0], GENERATION, Kind::ListInline, shape);
         }),
-        ("list too long", "Node#0.edges: is longer than the room it has", |heap| {
+        ("list too long", "Node#0.edges: it is longer than the room it has", |heap| {
             let len = heap.fixture.word(u64::MAX / 8);
             heap.fixture.slot_mut(heap.lists[0])[8..16].copy_from_slice(&len);
         }),
-        ("behind the elements", "Node#0.edges: what lies around its elements", |heap| {
+        ("behind the elements", "Node#0.edges: what lies behind it", |heap| {
             let len = heap.fixture.word(2);
             heap.fixture.slot_mut(heap.lists[0])[8..16].copy_from_slice(&len);
         }),
-        ("an element", "Node#0.edges[2]: the reference names a region not in use", |heap| {
+        ("an element", "Node#0.edges[2]: the handle names a region not in use", |heap| {
             let handle = heap.fixture.word(u64::MAX);
             heap.fixture.slot_mut(heap.lists[0])[32..40].copy_from_slice(&handle);
         }),
@@ -283,7 +283,7 @@ fn what_lies_behind_a_small_record_is_zero() {
     let record = fixture.record("Small", &[1, 2, 3, 4]);
     assert_eq!(verify_file(&fixture.file()).unwrap().records, 1);
     fixture.slot_mut(record)[12] = 1;
-    assert_eq!(refusal(&fixture.file()), "damaged at Small#0: what lies behind the record is not zero");
+    assert_eq!(refusal(&fixture.file()), "damaged at Small#0: what lies behind it is not zero");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn damaged_slots_are_refused() {
         ("kind", "does not belong into this table", |heap| {
             heap.fixture.set_header(heap.names[0], GENERATION, Kind::Record, 0);
         }),
-        ("a text among records", "Node#0: a value of kind Text", |heap| {
+        ("a text among records", "Node#0: a value of kind Some(Text)", |heap| {
             heap.fixture.set_header(heap.nodes[0], GENERATION, Kind::Text, 0);
         }),
         ("generation", "has no generation", |heap| heap.fixture.set_header(heap.names[0], 0, Kind::Text, 6)),

@@ -9,73 +9,138 @@ use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
 use crate::read::damaged;
 
-/// What is wrong with a value, and at which byte of it.
+/// What is wrong with a value, and at which byte of it. Small, because every check returns one or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// Position of the element, for lists and maps.
-    pub(super) element: Option<u64>,
-    /// Offset in the record or element.
-    pub(super) offset: usize,
+    /// Offset in the record or element, [`Fault::WHOLE`] for no particular byte.
+    pub(super) offset: u32,
     pub(super) what: What,
 }
 
+/// What can be wrong with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[repr(u8)]
 pub(super) enum What {
-    #[error(transparent)]
-    Value(ValueFault),
-    #[error("{0}")]
-    Words(&'static str),
+    #[error("the value is cut short")]
+    Short,
+    #[error("padding is not zero")]
+    Padding,
+    #[error("a bool is neither 0 nor 1")]
+    Bool,
+    #[error("a char is no Unicode scalar value")]
+    Char,
+    #[error("the tag is none of the type's")]
+    Tag,
+    #[error("a handle is zero")]
+    Zero,
+    #[error("the handle names a region not in use")]
+    Region,
+    #[error("the handle names a record")]
+    NamesRecord,
+    #[error("the handle does not name the start of a slot")]
+    NoSlot,
+    #[error("the handle names a value that is gone")]
+    Gone,
+    #[error("the handle names a value of another kind")]
+    Kind,
+    #[error("the handle names a value of another shape")]
+    Shape,
+    #[error("the value it names has two owners")]
+    SecondOwner,
+    #[error("the reference names a record of another type")]
+    Type,
+    #[error("the reference names no slot")]
+    NoRecord,
+    #[error("what lies behind it is not zero")]
+    Slack,
+    #[error("it is longer than the room it has")]
+    Room,
+    #[error("its buffer is of another kind or shape")]
+    Buffer,
+    #[error("its entries are of a kind that this version does not know")]
+    Entries,
 }
 
 impl From<ValueFault> for Fault {
+    #[cold]
     fn from(fault: ValueFault) -> Self {
-        Self { element: None, offset: fault.offset(), what: What::Value(fault) }
+        let what = match fault {
+            ValueFault::Short(_) => What::Short,
+            ValueFault::Padding(_) => What::Padding,
+            ValueFault::Bool(_) => What::Bool,
+            ValueFault::Char(_) => What::Char,
+            ValueFault::Tag(_) => What::Tag,
+            ValueFault::Zero(_) => What::Zero,
+        };
+        Self { offset: fault.offset() as u32, what }
     }
 }
 
 impl Fault {
-    /// A fault of a value as a whole: no field lies at its offset.
-    pub(super) const fn of(what: &'static str) -> Self {
-        Self { element: None, offset: usize::MAX, what: What::Words(what) }
+    /// The offset of a value as a whole: no field lies there.
+    pub(super) const WHOLE: u32 = u32::MAX;
+
+    pub(super) const fn of(what: What) -> Self {
+        Self { offset: Self::WHOLE, what }
+    }
+
+    pub(super) const fn in_element(self, element: u64) -> ElementFault {
+        ElementFault { element: Some(element), fault: self }
+    }
+}
+
+/// A fault in a list or map, and in which of its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ElementFault {
+    pub(super) element: Option<u64>,
+    pub(super) fault: Fault,
+}
+
+impl From<Fault> for ElementFault {
+    fn from(fault: Fault) -> Self {
+        Self { element: None, fault }
+    }
+}
+
+impl From<What> for ElementFault {
+    fn from(what: What) -> Self {
+        Fault::of(what).into()
     }
 }
 
 pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
-    for (position, info) in context.infos.iter().enumerate() {
+    for info in &context.infos {
         if let TableKind::Records(shape) = info.kind {
-            check_records(context, state, position, shape)?;
+            check_records(context, state, info, shape)?;
             continue;
         }
         for index in 0..info.used {
             if let Err(fault) = check_value(context, state, info, index) {
-                return Err(place::error(context, position, index, fault));
+                return Err(place::error(context, info, index, fault));
             }
         }
     }
     Ok(())
 }
 
-fn check_records(context: &Context<'_>, state: &mut State, position: usize, shape: u32) -> Result<()> {
-    let info = &context.infos[position];
+fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shape: u32) -> Result<()> {
     let Some(program) = context.programs.value(shape) else { return Ok(()) };
-    let end = slot::HEADER as usize + program.size();
+    if !program.has_handles() {
+        // The first pass has checked such records.
+        return Ok(());
+    }
     for index in 0..info.used {
         if !state.words[info.words + index as usize].is(Kind::Record) {
             continue;
         }
-        let (record, slack) = info.slot(index).split_at(end);
-        let mut checked = check_bytes(context, state, program, &record[slot::HEADER as usize..]);
-        if checked.is_ok() && !is_zero(slack) {
-            checked = Err(Fault::of("what lies behind the record is not zero"));
-        }
-        if let Err(fault) = checked {
-            return Err(place::error(context, position, index, fault));
+        if let Err(fault) = check_bytes(context, state, program, &info.slot(index)[slot::HEADER as usize..]) {
+            return Err(place::error(context, info, index, fault.into()));
         }
     }
     Ok(())
 }
 
-fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Fault> {
+fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), ElementFault> {
     let word = state.words[info.words + index as usize];
     let kind = word.kind();
     if !matches!(kind, Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap) {
@@ -84,14 +149,14 @@ fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index:
     let bytes = info.slot(index);
     let shape = slot::aux(word_at(bytes, 0, context.order));
     if bytes.len() < 24 {
-        return Err(Fault::of("has no room for what it must hold"));
+        return Err(What::Room.into());
     }
     let len = word_at(bytes, 8, context.order);
     match kind {
         Kind::ListInline => check_elements(context, state, &Elements { info, index, fixed: 16, shape, len }),
         Kind::ListSpilled => {
             if !is_zero(&bytes[24..]) {
-                return Err(Fault::of("what lies behind its header is not zero"));
+                return Err(What::Slack.into());
             }
             let (info, index) = own(context, state, word_at(bytes, 16, context.order), Kind::Buffer, shape)?;
             check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })
@@ -111,25 +176,24 @@ struct Elements<'a, 'b> {
     len: u64,
 }
 
-fn check_elements(context: &Context<'_>, state: &mut State, elements: &Elements<'_, '_>) -> Result<(), Fault> {
+fn check_elements(context: &Context<'_>, state: &mut State, elements: &Elements<'_, '_>) -> Result<(), ElementFault> {
     let Elements { info, index, fixed, shape, len } = *elements;
-    let Some(program) = context.programs.value(shape) else { return Err(Fault::of("its shape does not exist")) };
+    let Some(program) = context.programs.value(shape) else { return Err(What::Shape.into()) };
     let header_at = info.header_at(index);
     let start = slot::contents_at(header_at as u64, fixed, program.align() as u64) as usize - header_at;
     let bytes = info.slot(index);
     let end = usize::try_from(len).ok().and_then(|len| len.checked_mul(program.size())?.checked_add(start));
     let Some(end) = end.filter(|&end| program.size() > 0 && end <= bytes.len()) else {
-        return Err(Fault::of("is longer than the room it has"));
+        return Err(What::Room.into());
     };
     if !is_zero(&bytes[fixed as usize..start]) || !is_zero(&bytes[end..]) {
-        return Err(Fault::of("what lies around its elements is not zero"));
+        return Err(What::Slack.into());
     }
     if program.is_trivial() {
         return Ok(());
     }
     for (element, bytes) in bytes[start..end].chunks_exact(program.size()).enumerate() {
-        check_bytes(context, state, program, bytes)
-            .map_err(|fault| Fault { element: Some(element as u64), ..fault })?;
+        check_bytes(context, state, program, bytes).map_err(|fault| fault.in_element(element as u64))?;
     }
     Ok(())
 }
@@ -143,19 +207,13 @@ pub(super) fn check_bytes(
     bytes: &[u8],
 ) -> Result<(), Fault> {
     program.run(bytes, context.order, |HandleAt { offset, target, word }| {
-        let fault = |what| Fault { element: None, offset, what: What::Words(what) };
-        check_handle(context, state, target, word).map_err(fault)
+        check_handle(context, state, target, word).map_err(|what| Fault { offset: offset as u32, what })
     })
 }
 
 /// Checks a handle, counts it if it is a reference, and makes its holder the owner of what it names otherwise.
 #[inline]
-pub(super) fn check_handle(
-    context: &Context<'_>,
-    state: &mut State,
-    target: Target,
-    word: u64,
-) -> Result<(), &'static str> {
+pub(super) fn check_handle(context: &Context<'_>, state: &mut State, target: Target, word: u64) -> Result<(), What> {
     let (kinds, shape) = match target {
         Target::Reference(type_number) => return check_reference(context, state, type_number, word),
         Target::Text => ((Kind::Text, Kind::Text), None),
@@ -169,23 +227,23 @@ pub(super) fn check_handle(
     }
     let (info, index, slot) = find(context, state, word)?;
     if !slot.is(kinds.0) && !slot.is(kinds.1) {
-        return Err("the handle names a value of another kind");
+        return Err(What::Kind);
     }
     if shape.is_some_and(|shape| shape != slot::aux(word_at(info.slot(index), 0, context.order))) {
-        return Err("the handle names a value of another shape");
+        return Err(What::Shape);
     }
     take(state, info, index)
 }
 
 #[inline]
-fn check_reference(context: &Context<'_>, state: &mut State, type_number: u32, word: u64) -> Result<(), &'static str> {
+fn check_reference(context: &Context<'_>, state: &mut State, type_number: u32, word: u64) -> Result<(), What> {
     let handle = Handle::from_bits(word);
-    let Some(info) = info_of(context, handle.region) else { return Err("the reference names a region not in use") };
+    let Some(info) = info_of(context, handle.region) else { return Err(What::Region) };
     if info.type_number != type_number {
-        return Err("the reference names a record of another type");
+        return Err(What::Type);
     }
     if handle.index >= info.slots || handle.generation == 0 {
-        return Err("the reference names no slot");
+        return Err(What::NoRecord);
     }
     state.report.references += 1;
     let live = handle.index < info.used
@@ -201,12 +259,12 @@ pub(super) fn own<'a, 'b>(
     word: u64,
     kind: Kind,
     shape: u32,
-) -> Result<(&'b Info<'a>, u32), Fault> {
-    let (info, index, slot) = find(context, state, word).map_err(Fault::of)?;
+) -> Result<(&'b Info<'a>, u32), What> {
+    let (info, index, slot) = find(context, state, word)?;
     if !slot.is(kind) || slot::aux(word_at(info.slot(index), 0, context.order)) != shape {
-        return Err(Fault::of("its buffer is of another kind or shape"));
+        return Err(What::Buffer);
     }
-    take(state, info, index).map_err(Fault::of)?;
+    take(state, info, index)?;
     Ok((info, index))
 }
 
@@ -217,31 +275,27 @@ fn info_of<'a, 'b>(context: &'b Context<'a>, region: u32) -> Option<&'b Info<'a>
 
 /// The live slot that an owned value's handle names.
 #[inline]
-fn find<'a, 'b>(
-    context: &'b Context<'a>,
-    state: &State,
-    word: u64,
-) -> Result<(&'b Info<'a>, u32, SlotWord), &'static str> {
+fn find<'a, 'b>(context: &'b Context<'a>, state: &State, word: u64) -> Result<(&'b Info<'a>, u32, SlotWord), What> {
     let handle = Handle::from_bits(word);
-    let Some(info) = info_of(context, handle.region) else { return Err("the handle names a region not in use") };
+    let Some(info) = info_of(context, handle.region) else { return Err(What::Region) };
     if info.type_number != u32::MAX {
-        return Err("the handle names a record");
+        return Err(What::NamesRecord);
     }
     let Some(index) = info.slot_at(handle.index).filter(|&index| index < info.used) else {
-        return Err("the handle does not name the start of a slot");
+        return Err(What::NoSlot);
     };
     let slot = state.words[info.words + index as usize];
     if slot.generation() != handle.generation || handle.generation == 0 {
-        return Err("the handle names a value that is gone");
+        return Err(What::Gone);
     }
     Ok((info, index, slot))
 }
 
 #[inline]
-fn take(state: &mut State, info: &Info<'_>, index: u32) -> Result<(), &'static str> {
+fn take(state: &mut State, info: &Info<'_>, index: u32) -> Result<(), What> {
     let slot = &mut state.words[info.words + index as usize];
     if slot.is_owned() {
-        return Err("the value it names has two owners");
+        return Err(What::SecondOwner);
     }
     slot.0 |= SlotWord::OWNED;
     Ok(())

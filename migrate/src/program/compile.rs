@@ -56,6 +56,8 @@ struct Compiler<'a> {
     /// Steps that may still be made.
     budget: usize,
     program: Program,
+    /// Size of what the base stands at the start of: the value, or a loop's element.
+    around: u32,
     /// How deep loops lie in each other at the step to come.
     depth: u32,
     /// Steps before this one may not be lengthened: something jumps here.
@@ -75,6 +77,7 @@ impl<'a> Compiler<'a> {
             numbers: registry.shapes.iter().zip(0..).collect(),
             budget: (1 << 20) + 16 * (described + registry.shapes.len()),
             program: Program::default(),
+            around: 0,
             depth: 0,
             barrier: 0,
         }
@@ -82,6 +85,7 @@ impl<'a> Compiler<'a> {
 
     fn value(&mut self, shape: &Shape) -> Option<Program> {
         let (size, align) = self.index.size_align(shape)?;
+        self.around = u32::try_from(size).ok()?;
         self.shape(shape, 0)?;
         Some(self.finish(size, align))
     }
@@ -92,6 +96,7 @@ impl<'a> Compiler<'a> {
         let (Shape::Map { key, value } | Shape::SortedMap { key, value }) = shape else { return Some(None) };
         let layout = self.index.map_layout(shape)?;
         let (value_at, size) = (layout.value_at as u32, layout.entry_size as u32);
+        self.around = size;
         self.shape(key, 0)?;
         self.zero(layout.key_size as u32, value_at)?;
         self.shape(value, value_at)?;
@@ -119,27 +124,82 @@ impl<'a> Compiler<'a> {
         self.barrier as u32
     }
 
+    /// The step before, where it may still be lengthened.
+    fn open_step(&mut self) -> Option<&mut Step> {
+        let open = self.program.steps.len() > self.barrier;
+        self.program.steps.last_mut().filter(|_| open)
+    }
+
     /// The bytes from `start` to `end` hold nothing.
     fn zero(&mut self, start: u32, end: u32) -> Option<()> {
         if start >= end {
             return Some(());
         }
-        let open = self.program.steps.len() > self.barrier;
-        if let Some(Step::Zero { at, len }) = self.program.steps.last_mut()
-            && open
+        if let Some(Step::Zero { at, len }) = self.open_step()
             && *at + *len == start
         {
             *len = end - *at;
             return Some(());
         }
-        self.push(Step::Zero { at: start, len: end - start }).map(drop)
+        let window = start / 8 * 8;
+        if end > window + 8 || window + 8 > self.around {
+            return self.push(Step::Zero { at: start, len: end - start }).map(drop);
+        }
+        let mut bytes = [0; 8];
+        bytes[(start - window) as usize..(end - window) as usize].fill(0xff);
+        let padding = u64::from_ne_bytes(bytes);
+        self.mask(window, padding, padding)
+    }
+
+    fn bool(&mut self, at: u32) -> Option<()> {
+        let window = at / 8 * 8;
+        if window + 8 > self.around {
+            return self.push(Step::Bool { at }).map(drop);
+        }
+        let mut bytes = [0; 8];
+        bytes[(at - window) as usize] = 0xfe;
+        self.mask(window, u64::from_ne_bytes(bytes), 0)
+    }
+
+    /// Joins what is looked at within the same eight bytes.
+    fn mask(&mut self, window: u32, more: u64, more_padding: u64) -> Option<()> {
+        if let Some(Step::Mask { at, check, padding }) = self.open_step()
+            && *at == window
+        {
+            (*check, *padding) = (*check | more, *padding | more_padding);
+            return Some(());
+        }
+        self.push(Step::Mask { at: window, check: more, padding: more_padding }).map(drop)
+    }
+
+    /// `more` handles of one target side by side.
+    fn handles(&mut self, from: u32, more: u32, to: Target) -> Option<()> {
+        if let Some(Step::Handles { at, count, target }) = self.open_step()
+            && *at + *count * 8 == from
+            && *target == to
+        {
+            *count += more;
+            return Some(());
+        }
+        self.push(Step::Handles { at: from, count: more, target: to }).map(drop)
+    }
+
+    fn optional_handles(&mut self, from: u32, more: u32, to: Target) -> Option<()> {
+        if let Some(Step::OptionalHandles { at, count, target }) = self.open_step()
+            && *at + *count * 8 == from
+            && *target == to
+        {
+            *count += more;
+            return Some(());
+        }
+        self.push(Step::OptionalHandles { at: from, count: more, target: to }).map(drop)
     }
 
     /// A value of this shape at `at`.
     fn shape(&mut self, shape: &Shape, at: u32) -> Option<()> {
         let target = match shape {
             Shape::Integer(_) | Shape::Float(_) => return Some(()),
-            Shape::Bool => return self.push(Step::Bool { at }).map(drop),
+            Shape::Bool => return self.bool(at),
             Shape::Char => return self.push(Step::Char { at }).map(drop),
             Shape::Array { element, count } => return self.array(element, *count, at),
             Shape::Option { inner, size, tag, .. } => return self.option(shape, inner, *size, *tag, at),
@@ -154,7 +214,7 @@ impl<'a> Compiler<'a> {
             }
             handle => self.target(handle)?,
         };
-        self.push(Step::Handle { at, target }).map(drop)
+        self.handles(at, 1, target)
     }
 
     fn target(&self, shape: &Shape) -> Option<Target> {
@@ -183,12 +243,22 @@ impl<'a> Compiler<'a> {
         if count == 1 {
             return self.shape(element, at);
         }
-        let before = self.push(Step::Repeat { at, count: u32::try_from(count).ok()? })?;
+        let count = u32::try_from(count).ok()?;
+        match element {
+            handle if handle.is_handle() => return self.handles(at, count, self.target(handle)?),
+            Shape::Option { inner, .. } if element.is_optional_handle() => {
+                return self.optional_handles(at, count, self.target(inner)?);
+            }
+            _ => {}
+        }
+        let before = self.push(Step::Repeat { at, count })?;
+        let around = std::mem::replace(&mut self.around, size as u32);
         self.depth += 1;
         self.program.loops = self.program.loops.max(self.depth);
         let start = self.label();
         self.shape(element, 0)?;
         self.depth -= 1;
+        self.around = around;
         if self.program.steps.len() == start as usize {
             // Nothing has to hold of the elements.
             self.program.steps.truncate(before);
@@ -258,7 +328,7 @@ impl<'a> Compiler<'a> {
     fn option(&mut self, whole: &Shape, inner: &Shape, size: u32, tag: OptionTag, at: u32) -> Option<()> {
         if whole.is_optional_handle() {
             let target = self.target(inner)?;
-            return self.push(Step::OptionalHandle { at, target }).map(drop);
+            return self.optional_handles(at, 1, target);
         }
         let head = self.push(Step::Jump { to: 0 })?;
         self.label();

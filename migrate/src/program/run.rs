@@ -11,6 +11,7 @@ pub(super) trait Action {
     type Error;
     fn bytes(&self) -> &[u8];
     fn padding(&mut self, at: usize, len: usize) -> Result<(), Self::Error>;
+    fn mask(&mut self, at: usize, check: u64, padding: u64) -> Result<(), Self::Error>;
     fn bool(&mut self, at: usize) -> Result<(), Self::Error>;
     fn char(&mut self, at: usize, order: ByteOrder) -> Result<(), Self::Error>;
     fn handle(&mut self, handle: HandleAt) -> Result<(), Self::Error>;
@@ -41,6 +42,14 @@ impl<E: From<ValueFault>, V: FnMut(HandleAt) -> Result<(), E>> Action for Checki
         }
         let within = padding.iter().position(|&byte| byte != 0).unwrap_or_default();
         Err(ValueFault::Padding(at + within).into())
+    }
+
+    #[inline(always)]
+    fn mask(&mut self, at: usize, check: u64, padding: u64) -> Result<(), E> {
+        if u64::from_ne_bytes(array_at(self.bytes, at)) & check == 0 {
+            return Ok(());
+        }
+        Err(masked_fault(self.bytes, at, check, padding).into())
     }
 
     #[inline(always)]
@@ -87,6 +96,11 @@ impl<E, V: FnMut(HandleAt) -> Result<(), E>> Action for Walking<'_, V> {
     }
 
     #[inline(always)]
+    fn mask(&mut self, _: usize, _: u64, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    #[inline(always)]
     fn bool(&mut self, _: usize) -> Result<(), E> {
         Ok(())
     }
@@ -127,6 +141,13 @@ impl Action for Zeroing<'_> {
     }
 
     #[inline(always)]
+    fn mask(&mut self, at: usize, _: u64, padding: u64) -> Result<(), Infallible> {
+        let word = u64::from_ne_bytes(array_at(self.bytes, at)) & !padding;
+        self.bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+        Ok(())
+    }
+
+    #[inline(always)]
     fn bool(&mut self, _: usize) -> Result<(), Infallible> {
         Ok(())
     }
@@ -145,6 +166,15 @@ impl Action for Zeroing<'_> {
     fn fault(&mut self, _: ValueFault) -> Result<(), Infallible> {
         Ok(())
     }
+}
+
+/// The first byte that a mask does not allow.
+#[cold]
+fn masked_fault(bytes: &[u8], at: usize, check: u64, padding: u64) -> ValueFault {
+    let word: [u8; 8] = array_at(bytes, at);
+    let within = word.iter().zip(check.to_ne_bytes()).position(|(byte, check)| byte & check != 0).unwrap_or_default();
+    let byte = at + within;
+    if padding.to_ne_bytes()[within] != 0 { ValueFault::Padding(byte) } else { ValueFault::Bool(byte) }
 }
 
 /// A loop that is being run.
@@ -177,10 +207,17 @@ fn drive_with<A: Action, const LOOPS: usize>(
     while let Some(&step) = program.steps.get(next) {
         next += 1;
         match step {
-            Step::Handle { at, target } => handle(action, base + at as usize, target, order, Presence::Always)?,
-            Step::OptionalHandle { at, target } => {
-                handle(action, base + at as usize, target, order, Presence::Optional)?;
+            Step::Handles { at, count, target } => {
+                for number in 0..count as usize {
+                    handle(action, base + at as usize + 8 * number, target, order, Presence::Always)?;
+                }
             }
+            Step::OptionalHandles { at, count, target } => {
+                for number in 0..count as usize {
+                    handle(action, base + at as usize + 8 * number, target, order, Presence::Optional)?;
+                }
+            }
+            Step::Mask { at, check, padding } => action.mask(base + at as usize, check, padding)?,
             Step::Zero { at, len } => action.padding(base + at as usize, len as usize)?,
             Step::Bool { at } => action.bool(base + at as usize)?,
             Step::Char { at } => action.char(base + at as usize, order)?,
