@@ -4,35 +4,22 @@
 //! `/run/image/`), where `image ps` looks. They only inform; the locks on the heap file decide. So nothing here can
 //! keep a heap from opening: what cannot be written is left out, and what cannot be read is passed over.
 //!
-//! A file is lines of `key value`, the first `image-control 1`, the last `end`. Bytes of paths and names outside
-//! printable ASCII are escaped as `\xNN`. Unknown keys are ignored.
-//!
-//! | KEY | VALUE |
-//! |-----|-------|
-//! | `pid` | the process, as it sees itself |
-//! | `namespace` | in which namespace that number counts: only there can a reader tell that the process is gone |
-//! | `started` | when it started: field 22 of `/proc/PID/stat` |
-//! | `file` | device and inode of the heap: a copied or moved control file speaks of the same file |
-//! | `heap`, `log` | absolute paths |
-//! | `program` | what the process says it is |
-//! | `types`, `records`, `sequence`, `schema`, `committed` | as of the last checkpoint; `committed` in milliseconds since 1970 |
-//!
 //! A control file counts when its process is alive under the same start time (a process id alone is soon used
 //! again) and belongs to the file's owner: `/run/image` may be open to all, and nobody should speak for another.
 
+mod lines;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
 use crate::format::header::{FileState, Header, PAGE};
+use lines::{Said, from_text, to_text};
 
-/// The first line of every control file.
-const FIRST_LINE: &str = "image-control 1";
 /// No control file of ours is longer: two paths at their longest, every byte escaped, and some lines.
 const LONGEST: u64 = 64 * 1024;
 
@@ -322,105 +309,6 @@ fn read(path: &Path) -> Option<Entry> {
 /// The namespace of process numbers that this process lives in.
 fn namespace() -> Option<String> {
     fs::read_link("/proc/self/ns/pid").ok().map(|name| name.to_string_lossy().into_owned())
-}
-
-/// What a control file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
-    info: Info,
-    identity: Option<(u64, u64)>,
-    namespace: Option<String>,
-}
-
-fn to_text(said: &Said) -> String {
-    let info = &said.info;
-    let mut lines = vec![
-        FIRST_LINE.to_owned(),
-        format!("pid {}", info.pid),
-        format!("started {}", info.started),
-        format!("heap {}", escape(info.heap.as_os_str().as_bytes())),
-        format!("log {}", escape(info.log.as_os_str().as_bytes())),
-        format!("program {}", escape(info.program.as_bytes())),
-    ];
-    lines.extend(said.namespace.as_ref().map(|name| format!("namespace {}", escape(name.as_bytes()))));
-    if let Some((device, inode)) = said.identity {
-        lines.push(format!("file {device} {inode}"));
-    }
-    if let Some(figures) = &info.figures {
-        lines.push(format!("types {}", figures.types));
-        lines.push(format!("records {}", figures.records));
-        lines.push(format!("schema {}", escape(figures.schema.as_bytes())));
-        lines.push(format!("sequence {}", figures.sequence));
-        let since_1970 = figures.committed.and_then(|when| when.duration_since(SystemTime::UNIX_EPOCH).ok());
-        lines.extend(since_1970.map(|since| format!("committed {}", since.as_millis())));
-    }
-    lines.push("end\n".to_owned());
-    lines.join("\n")
-}
-
-fn from_text(text: &str) -> Option<Said> {
-    let whole = text.strip_suffix("\nend\n")?;
-    let mut lines = whole.lines();
-    if lines.next()? != FIRST_LINE {
-        return None;
-    }
-    let pairs: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).collect();
-    let value = |key: &str| pairs.iter().find(|(found, _)| *found == key).map(|&(_, value)| value);
-    let number = |key: &str| value(key).and_then(|digits| digits.parse::<u64>().ok());
-    let path = |key: &str| {
-        let bytes = unescape(value(key)?)?;
-        Some(PathBuf::from(std::ffi::OsString::from_vec(bytes))).filter(|path| path.is_absolute())
-    };
-    let words = |key: &str| String::from_utf8(unescape(value(key)?)?).ok();
-    let figures = number("sequence").map(|sequence| Figures {
-        types: number("types").unwrap_or(0),
-        records: number("records").unwrap_or(0),
-        schema: words("schema").unwrap_or_default(),
-        sequence,
-        committed: number("committed")
-            .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since))),
-    });
-    let identity = value("file").and_then(|pair| {
-        let (device, inode) = pair.split_once(' ')?;
-        Some((device.parse().ok()?, inode.parse().ok()?))
-    });
-    let info = Info {
-        pid: value("pid")?.parse().ok()?,
-        started: number("started")?,
-        heap: path("heap")?,
-        log: path("log")?,
-        program: words("program")?,
-        figures,
-    };
-    Some(Said { info, identity, namespace: words("namespace") })
-}
-
-fn escape(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b' '..=b'~' if byte != b'\\' => text.push(char::from(byte)),
-            _ => write!(text, "\\x{byte:02x}").expect("a String takes everything"),
-        }
-    }
-    text
-}
-
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'\\' {
-            let digits = after.strip_prefix(b"x")?.get(..2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = &after[3..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    Some(bytes)
 }
 
 /// The effective user of a process. `/proc/PID/status` tells it to everybody; the owner of `/proc/PID` itself is

@@ -1,4 +1,6 @@
+use std::os::unix::ffi::OsStringExt;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use super::*;
 use crate::format::BLOCK;
