@@ -24,8 +24,8 @@ struct Colliding;
 
 impl<B: ?Sized> Keys<B> for Colliding {
     type Query = u64;
-    fn hash(&self, _: &u64) -> u64 {
-        0x1234_5678_9abc_def0
+    fn hash(&self, _: &B, _: &u64) -> Result<u64> {
+        Ok(0x1234_5678_9abc_def0)
     }
     fn hash_stored(&self, _: &B, _: &[u8]) -> Result<u64> {
         Ok(0x1234_5678_9abc_def0)
@@ -36,8 +36,8 @@ impl<B: ?Sized> Keys<B> for Colliding {
     fn compare_stored(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<std::cmp::Ordering> {
         Keys::<B>::compare(self, buffers, one, &u64::from_ne_bytes(other.try_into().unwrap()))
     }
-    fn compare_queries(&self, one: &u64, other: &u64) -> std::cmp::Ordering {
-        one.cmp(other)
+    fn compare_queries(&self, _: &B, one: &u64, other: &u64) -> Result<std::cmp::Ordering> {
+        Ok(one.cmp(other))
     }
 }
 

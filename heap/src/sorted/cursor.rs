@@ -216,9 +216,11 @@ impl Range {
             Bound::Excluded(query) => beside(query, Side::Behind)?,
         };
         let empty = match bounds {
-            (Bound::Included(start), Bound::Included(end)) => key_kind.compare_queries(start, end) == Ordering::Greater,
+            (Bound::Included(start), Bound::Included(end)) => {
+                key_kind.compare_queries(buffers, start, end)? == Ordering::Greater
+            }
             (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => {
-                key_kind.compare_queries(start, end) != Ordering::Less
+                key_kind.compare_queries(buffers, start, end)? != Ordering::Less
             }
             _ => false,
         };

@@ -41,8 +41,9 @@ pub(crate) use node::{Entry, Place, SortedHeader, SortedKind, find};
 pub(crate) use remove::{clear, remove};
 pub(crate) use verify::verify_tree;
 
-/// Length of a node in bytes that fills a slot of its size class.
-pub(crate) const NODE: usize = 504;
+/// Length of a node in bytes, which fills a slot of its size class. Larger nodes read faster (by a tenth at 1016), and
+/// smaller ones write less for each insertion.
+pub(crate) const NODE: usize = 760;
 /// The fewest entries a node has room for, small leaves aside.
 pub(crate) const LEAST_CAPACITY: usize = 6;
 /// Entries of a small leaf.

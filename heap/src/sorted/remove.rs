@@ -52,26 +52,19 @@ pub(crate) fn clear<B: WriteBuffers + ?Sized>(
 ) -> Result<()> {
     let height = checked_height(header)?;
     let mut path = Path::default();
-    let mut level = height;
-    // A node is freed once all its children are; `index` is the next child to go down to.
-    while height > 0 {
-        if level == height {
-            level -= 1;
-            path[level] = Step { node: header.root, index: 0 };
-        }
+    let mut level = height.saturating_sub(1);
+    path[level] = Step { node: header.root, index: 0 };
+    while level < height {
+        // A node is given back once all its children are; `index` is the next child to go down to.
         let step = path[level];
         let node = Node::open(buffers, kind, step.node, level)?;
         if level > 0 && step.index <= node.count {
-            let child = node.child(step.index);
             path[level].index += 1;
             level -= 1;
-            path[level] = Step { node: child, index: 0 };
-            continue;
-        }
-        buffers.free(step.node)?;
-        level += 1;
-        if level == height {
-            break;
+            path[level] = Step { node: node.child(step.index), index: 0 };
+        } else {
+            buffers.free(step.node)?;
+            level += 1;
         }
     }
     *header = SortedHeader::default();

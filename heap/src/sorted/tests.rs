@@ -1,6 +1,5 @@
 use std::alloc::Layout;
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::{Bound, RangeBounds};
 
 use proptest::prelude::*;
@@ -162,7 +161,7 @@ proptest! {
         for &key in &inserted {
             map.insert(key * 7 % 2111, key).unwrap();
         }
-        let model: BTreeMap<u64, ()> = inserted.iter().map(|&key| (key * 7 % 2111, ())).collect();
+        let model: BTreeSet<u64> = inserted.iter().map(|&key| key * 7 % 2111).collect();
         for (start, end, start_kind, end_kind, mut turns) in bounds {
             let (start, end) = (start * 7, end * 7);
             let bound = |kind, key| match kind {
@@ -173,7 +172,7 @@ proptest! {
             let (from, to) = (bound(start_kind, start), bound(end_kind, end));
             let mut range =
                 Range::new(&map.memory, &map.header, &map.kind, &keys(), (from.as_ref(), to.as_ref())).unwrap();
-            let expected: Vec<u64> = model.keys().copied().filter(|key| (from, to).contains(key)).collect();
+            let expected: Vec<u64> = model.iter().copied().filter(|key| (from, to).contains(key)).collect();
             prop_assert_eq!(&map.forward(range), &expected);
             prop_assert_eq!(map.backward(range), expected.iter().rev().copied().collect::<Vec<_>>());
             let (mut front, mut back) = (Vec::new(), Vec::new());
@@ -323,8 +322,8 @@ fn a_shared_child_is_refused() {
 
 #[test]
 fn nodes_fill_their_slots() {
-    assert_eq!((NUMBERS.leaf.capacity, NUMBERS.leaf.len), (31, 504));
-    assert_eq!((NUMBERS.inner.capacity, NUMBERS.inner.len), (20, 496));
+    assert_eq!((NUMBERS.leaf.capacity, NUMBERS.leaf.len), (47, 760));
+    assert_eq!((NUMBERS.inner.capacity, NUMBERS.inner.len), (31, 760));
     assert_eq!((LARGE.leaf.capacity, LARGE.inner.capacity), (6, 6));
     let wide = SortedKind::new(7, Layout::new::<u8>(), Layout::new::<u128>());
     assert_eq!((wide.keys_at, wide.leaf.values_at % 16, wide.inner.children_at % 8), (8, 0, 0));
@@ -343,7 +342,7 @@ fn ascending_insertions_leave_full_nodes() {
     }
     map.verify().unwrap();
     let nodes = map.memory.live().len();
-    assert!(nodes * 29 < 10_000, "{nodes} nodes");
+    assert!(nodes * 45 < 10_000, "{nodes} nodes");
 }
 
 /// Insertions in any order leave nodes two thirds full, and write less than a node each.
@@ -355,8 +354,8 @@ fn little_is_written() {
     }
     map.verify().unwrap();
     let (nodes, each) = (map.memory.live().len(), map.memory.registered / 10_000);
-    assert!(nodes < 600, "{nodes} nodes");
-    assert!(each < 250, "{each} bytes for each insertion");
+    assert!(nodes < 340, "{nodes} nodes");
+    assert!(each < 400, "{each} bytes for each insertion");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::MAX_HEIGHT;
 use super::node::{Node, Path, SortedHeader, SortedKind, Step, checked_height, children, keys, values};
 use crate::buffers::{ReadBuffers, damaged};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Keys;
 use crate::map::zero;
 
@@ -129,15 +129,10 @@ where
         if let Some(previous) = self.previous
             && !self.key_kind.compare_stored(self.buffers, previous, entry.key)?.is_lt()
         {
-            return self.unordered(handle);
+            return Err(damaged(handle, "keys are not in ascending order"));
         }
         self.previous = Some(entry.key);
         self.count += 1;
         Ok(())
-    }
-
-    #[cold]
-    fn unordered(&self, handle: u64) -> Result<(), Error> {
-        Err(damaged(handle, "keys are not in ascending order"))
     }
 }
