@@ -230,6 +230,10 @@ fn header_numbers_that_lie_are_refused() {
         map.header = header;
         map.verify().unwrap_err();
     }
+    // Growth notices a wrong count too, since it must not lose an entry.
+    map.header = MapHeader { count: 60, ..good };
+    let refused = (100..300).find(|&key| map.insert(key, key).is_err());
+    assert!(refused.is_some() && map.header.log2 == good.log2);
 }
 
 /// A changed key is refused, unless its hash happens to fit, which takes 7 bits and the group.
@@ -312,6 +316,21 @@ fn collisions_are_bounded() {
 }
 
 #[test]
+fn a_key_that_occurs_twice_is_refused() {
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
+    for key in 0..20_u64 {
+        insert(&mut memory, &mut header, &NUMBERS, &Colliding, &key, &key.to_ne_bytes(), &[0; 8]).unwrap();
+    }
+    for (one, other) in [(0_u64, 1_u64), (1, 0), (3, 19), (19, 3)] {
+        let at = find(&memory, &header, &NUMBERS, &Colliding, &one).unwrap().unwrap().at;
+        memory.raw(header.buffer)[at..at + 8].copy_from_slice(&other.to_ne_bytes());
+        verify_buffer(&memory, &header, &NUMBERS, &Colliding, |_, _| Ok(())).unwrap_err();
+        memory.raw(header.buffer)[at..at + 8].copy_from_slice(&one.to_ne_bytes());
+        verify_buffer(&memory, &header, &NUMBERS, &Colliding, |_, _| Ok(())).unwrap();
+    }
+}
+
+#[test]
 fn a_map_that_cannot_grow_is_as_it_was() {
     let mut map = Numbers::default();
     map.memory.allocations_left = Some(3);
@@ -344,9 +363,16 @@ fn texts_are_asked_for_by_their_content() {
     // Two handles of one content are one key.
     memory.texts[17] = memory.texts[18].clone();
     verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
-    // A text that is gone is an error and not another text.
+    // A text that is gone is an error and not another text, and growth that meets it leaves the map as it was.
     memory.texts.truncate(250);
-    assert!(verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).is_err());
+    verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
+    let before = header;
+    let refused = (500..2000_u32).find(|number| {
+        let (text, key) = (format!("more {number}"), number.to_ne_bytes().repeat(2));
+        insert(&mut memory, &mut header, &kind, &keys, &text, &key, &[0; 4]).is_err()
+    });
+    assert!(refused.is_some());
+    assert_eq!((header.buffer, memory.live().len()), (before.buffer, 1));
 }
 
 #[test]

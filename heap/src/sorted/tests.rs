@@ -315,9 +315,96 @@ fn a_shared_child_is_refused() {
     let first: [u8; 8] = map.memory.raw(root)[child..child + 8].try_into().unwrap();
     map.memory.raw(root)[child + 8..child + 16].copy_from_slice(&first);
     map.verify().unwrap_err();
+}
+
+/// A walk ends after as many entries as the map counts, whatever the tree is.
+#[test]
+fn a_walk_is_bounded_by_the_count() {
+    let mut map = Numbers::new(LARGE);
+    for key in 0..200 {
+        map.insert(key, key).unwrap();
+    }
+    map.header.count = 100;
     let mut range = Range::all(&map.memory, &map.header, &map.kind).unwrap();
-    let steps = (0..10_000).take_while(|_| range.next(&map.memory, &map.kind).is_ok_and(|entry| entry.is_some()));
-    assert!(steps.count() <= 200);
+    for _ in 0..50 {
+        range.next(&map.memory, &map.kind).unwrap().unwrap();
+        range.next_back(&map.memory, &map.kind).unwrap().unwrap();
+    }
+    assert!(range.next(&map.memory, &map.kind).is_err() && range.next_back(&map.memory, &map.kind).is_err());
+}
+
+#[test]
+fn a_key_that_occurs_twice_is_refused() {
+    let mut map = Numbers::new(NUMBERS);
+    for key in 0..1000 {
+        map.insert(key * 7 % 1000, key).unwrap();
+    }
+    for key in 1..1000_u64 {
+        let node = find(&map.memory, &map.header, &map.kind, &keys(), &key).unwrap().unwrap().place.node;
+        let bytes = map.memory.raw(node);
+        let at = (8..760).step_by(8).find(|&at| number(&bytes[at..]) == key).unwrap();
+        bytes[at..at + 8].copy_from_slice(&(key - 1).to_ne_bytes());
+        map.verify().unwrap_err();
+        map.memory.raw(node)[at..at + 8].copy_from_slice(&key.to_ne_bytes());
+    }
+    map.verify().unwrap();
+}
+
+/// Every bit of a node's first eight bytes matters.
+#[test]
+fn damaged_heads_are_refused() {
+    let mut map = Numbers::new(LARGE);
+    for key in 0..200 {
+        map.insert(key, key).unwrap();
+    }
+    for handle in map.memory.live() {
+        for bit in 0..64 {
+            map.memory.raw(handle)[bit / 8] ^= 1 << (bit % 8);
+            map.verify().unwrap_err();
+            map.memory.raw(handle)[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+    map.verify().unwrap();
+}
+
+#[test]
+fn nodes_with_too_few_entries_are_refused() {
+    let mut map = Numbers::new(LARGE);
+    for key in 0..200 {
+        map.insert(key, key).unwrap();
+    }
+    let mut front = Range::all(&map.memory, &map.header, &map.kind).unwrap();
+    let first = front.next(&map.memory, &map.kind).unwrap().unwrap().place.node;
+    for left in (0..5).rev() {
+        let form = map.kind.leaf;
+        let bytes = map.memory.raw(first);
+        bytes[..2].copy_from_slice(&(left as u16).to_ne_bytes());
+        bytes[node::keys(&LARGE, left..left + 1)].fill(0);
+        bytes[node::values(&LARGE, &form, left..left + 1)].fill(0);
+        map.header.count -= 1;
+        assert_eq!(map.verify().is_ok(), left >= form.least(), "{left}");
+    }
+}
+
+/// Without values a small leaf differs from a whole one in its form alone.
+#[test]
+fn a_small_leaf_is_only_a_root() {
+    let kind = SortedKind::new(7, Layout::new::<u64>(), Layout::new::<()>());
+    let (mut memory, mut header) = (Memory::default(), SortedHeader::default());
+    let verify =
+        |memory: &Memory, header: &SortedHeader| verify_tree(memory, header, &kind, &keys(), |_| Ok(()), |_, _| Ok(()));
+    let last = |memory: &Memory, header: &SortedHeader| {
+        Range::all(memory, header, &kind).unwrap().next_back(memory, &kind).unwrap().unwrap().place.node
+    };
+    let mut key = 0_u64;
+    while header.height < 2 {
+        insert(&mut memory, &mut header, &kind, &keys(), &key, &key.to_ne_bytes(), &[]).unwrap();
+        verify(&memory, &header).unwrap();
+        key += 1;
+    }
+    let leaf = last(&memory, &header);
+    memory.raw(leaf)[3] = 1;
+    verify(&memory, &header).unwrap_err();
 }
 
 #[test]
