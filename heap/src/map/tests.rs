@@ -363,16 +363,27 @@ fn texts_are_asked_for_by_their_content() {
     // Two handles of one content are one key.
     memory.texts[17] = memory.texts[18].clone();
     verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
-    // A text that is gone is an error and not another text, and growth that meets it leaves the map as it was.
+    // A text that is gone is an error and not another text.
     memory.texts.truncate(250);
     verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
+}
+
+/// Growth that meets a text that is gone leaves the map as it was, and no buffer behind.
+#[test]
+fn growth_can_be_refused_by_a_key() {
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
+    let keys = TypedKeys::<TextKey>::new(hash_key());
+    for number in 0..12 {
+        let text = format!("name {number}");
+        let key = memory.add_text(&text).to_ne_bytes();
+        insert(&mut memory, &mut header, &NUMBERS, &keys, &text, &key, &[0; 8]).unwrap();
+    }
     let before = header;
-    let refused = (500..2000_u32).find(|number| {
-        let (text, key) = (format!("more {number}"), number.to_ne_bytes().repeat(2));
-        insert(&mut memory, &mut header, &kind, &keys, &text, &key, &[0; 4]).is_err()
-    });
-    assert!(refused.is_some());
-    assert_eq!((header.buffer, memory.live().len()), (before.buffer, 1));
+    memory.texts.clear();
+    assert!(memory.allocations_left.replace(1).is_none());
+    insert(&mut memory, &mut header, &NUMBERS, &keys, "more", &[0; 8], &[0; 8]).unwrap_err();
+    assert_eq!(memory.allocations_left, Some(0), "the refusal came too early");
+    assert_eq!((header, memory.live()), (before, vec![before.buffer]));
 }
 
 #[test]
