@@ -406,3 +406,18 @@ fn entries_are_aligned_and_padding_is_zero() {
     memory.contents_mut(header.buffer, WIDE.shape, at + 5..at + 6).unwrap()[0] = 1;
     verify_buffer(&memory, &header, &WIDE, &keys, |_, _| Ok(())).unwrap_err();
 }
+
+/// The bytes are a part of the format: this number may never change.
+#[test]
+#[cfg(target_endian = "little")]
+fn the_layout_is_pinned() {
+    let mut map = Numbers::default();
+    for key in 0..1000_u64 {
+        map.insert(key, key * key).unwrap();
+    }
+    for key in (0..1000_u64).step_by(3) {
+        map.remove(key).unwrap();
+    }
+    assert_eq!((map.header.count, map.header.log2), (666, 11));
+    assert_eq!(crc32fast::hash(map.memory.raw(map.header.buffer)), 0x0de4_d753);
+}

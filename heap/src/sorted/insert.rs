@@ -2,7 +2,7 @@
 
 use super::MAX_HEIGHT;
 use super::node::{
-    Form, Node, Path, Place, SortedHeader, SortedKind, Step, checked_height, children, descend, keys, values,
+    Descent, Form, Node, Path, Place, SortedHeader, SortedKind, Step, checked_height, children, descend, keys, values,
 };
 use crate::buffers::{WriteBuffers, damaged};
 use crate::error::Result;
@@ -32,17 +32,18 @@ pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     key: &[u8],
     value: &[u8],
 ) -> Result<Inserted> {
-    let (mut path, found) = descend(buffers, header, kind, key_kind, query)?;
+    let Descent { mut path, found, mut count, mut form } = descend(buffers, header, kind, key_kind, query)?;
     if let Some(level) = found {
         let Step { node, index } = path[level];
-        let place = Node::open(buffers, kind, node, level)?.entry(kind, node, index).place;
-        return Ok(Inserted::Present(place));
+        let value_at = values(kind, &form, index..index + 1).start;
+        return Ok(Inserted::Present(Place { node, value_at }));
     }
-    if header.root == 0 || Node::open(buffers, kind, path[0].node, 0)?.is_full() {
+    if count >= form.capacity {
         make_room(buffers, header, kind, &mut path)?;
+        let leaf = Node::open(buffers, kind, path[0].node, 0)?;
+        (count, form) = (leaf.count, leaf.form);
     }
     let Step { node, index } = path[0];
-    let Node { count, form, .. } = Node::open(buffers, kind, node, 0)?;
     shift_in(buffers.contents_mut(node, kind.shape, keys(kind, index..count + 1))?, key);
     shift_in(buffers.contents_mut(node, kind.shape, values(kind, &form, index..count + 1))?, value);
     set_count(buffers, kind, node, count + 1)?;

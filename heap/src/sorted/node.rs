@@ -280,8 +280,16 @@ pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
     Ok(None)
 }
 
-/// The way to a key: down to the node that holds it, whose level is given back, or to the place in a leaf where it
-/// would be.
+/// The way to a key: down to the node that holds it, or to the place in a leaf where it would be.
+pub(super) struct Descent {
+    pub(super) path: Path,
+    /// The level of the node that holds the key.
+    pub(super) found: Option<usize>,
+    /// Count and form of the path's last node. Of an empty map, those of a full leaf.
+    pub(super) count: usize,
+    pub(super) form: Form,
+}
+
 #[inline(always)]
 pub(super) fn descend<B: ReadBuffers + ?Sized, K: Keys<B>>(
     buffers: &B,
@@ -289,21 +297,23 @@ pub(super) fn descend<B: ReadBuffers + ?Sized, K: Keys<B>>(
     kind: &SortedKind,
     key_kind: &K,
     query: &K::Query,
-) -> Result<(Path, Option<usize>)> {
-    let mut path = Path::default();
+) -> Result<Descent> {
     let mut level = checked_height(header)?;
     let mut handle = header.root;
+    let mut descent = Descent { path: Path::default(), found: None, count: kind.leaf.capacity, form: kind.leaf };
     while level > 0 {
         level -= 1;
         let node = Node::open(buffers, kind, handle, level)?;
         let (index, found) = node.search(buffers, kind, key_kind, query)?;
-        path[level] = Step { node: handle, index };
+        descent.path[level] = Step { node: handle, index };
+        (descent.count, descent.form) = (node.count, node.form);
         if found {
-            return Ok((path, Some(level)));
+            descent.found = Some(level);
+            break;
         }
         if level > 0 {
             handle = node.child(index);
         }
     }
-    Ok((path, None))
+    Ok(descent)
 }

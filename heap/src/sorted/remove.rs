@@ -1,7 +1,9 @@
 //! Removing.
 
 use super::insert::{set_count, shift_in};
-use super::node::{Entry, Node, Path, SortedHeader, SortedKind, Step, checked_height, children, descend, keys, values};
+use super::node::{
+    Descent, Entry, Node, Path, SortedHeader, SortedKind, Step, checked_height, children, descend, keys, values,
+};
 use crate::buffers::{ReadBuffers, WriteBuffers, damaged};
 use crate::error::Result;
 use crate::key::Keys;
@@ -19,23 +21,24 @@ pub(crate) fn remove<B: WriteBuffers + ?Sized, K: Keys<B>, T>(
     query: &K::Query,
     taken: impl FnOnce(Entry<'_>) -> T,
 ) -> Result<Option<T>> {
-    let (mut path, found) = descend(buffers, header, kind, key_kind, query)?;
+    let Descent { mut path, found, mut count, mut form } = descend(buffers, header, kind, key_kind, query)?;
     let Some(level) = found else { return Ok(None) };
     let Step { node, index } = path[level];
-    let Some(count) = header.count.checked_sub(1) else {
+    let Some(left) = header.count.checked_sub(1) else {
         return Err(damaged(header.root, "the sorted map holds more entries than it counts"));
     };
     let taken = taken(Node::open(buffers, kind, node, level)?.entry(kind, node, index));
     if level > 0 {
         replace_by_predecessor(buffers, kind, &mut path, level)?;
+        let leaf = Node::open(buffers, kind, path[0].node, 0)?;
+        (count, form) = (leaf.count, leaf.form);
     }
     let Step { node: leaf, index } = path[0];
-    let Node { count: entries, form, .. } = Node::open(buffers, kind, leaf, 0)?;
-    shift_out(buffers.contents_mut(leaf, kind.shape, keys(kind, index..entries))?, kind.key_size);
-    shift_out(buffers.contents_mut(leaf, kind.shape, values(kind, &form, index..entries))?, kind.value_size);
-    set_count(buffers, kind, leaf, entries - 1)?;
-    header.count = count;
-    if entries <= form.least() || entries == 1 {
+    shift_out(buffers.contents_mut(leaf, kind.shape, keys(kind, index..count))?, kind.key_size);
+    shift_out(buffers.contents_mut(leaf, kind.shape, values(kind, &form, index..count))?, kind.value_size);
+    set_count(buffers, kind, leaf, count - 1)?;
+    header.count = left;
+    if count <= form.least() || count == 1 {
         refill(buffers, header, kind, &mut path)?;
     }
     Ok(Some(taken))

@@ -489,3 +489,19 @@ fn texts_are_ordered_by_their_bytes() {
     memory.texts[17] = memory.texts[18].clone();
     verify_tree(&memory, &header, &kind, &keys, |_| Ok(()), |_, _| Ok(())).unwrap_err();
 }
+
+/// The bytes are a part of the format: these numbers may never change.
+#[test]
+#[cfg(target_endian = "little")]
+fn the_layout_is_pinned() {
+    let mut map = Numbers::new(NUMBERS);
+    for key in 0..1000_u64 {
+        map.insert(key * 7 % 1000, key).unwrap();
+    }
+    for key in (0..1000_u64).step_by(3) {
+        map.remove(key).unwrap();
+    }
+    assert_eq!((map.header.count, map.header.height, map.memory.live().len()), (666, 2, 24));
+    let nodes: Vec<u8> = map.memory.live().into_iter().flat_map(|handle| map.memory.raw(handle).clone()).collect();
+    assert_eq!(crc32fast::hash(&nodes), 0x000f_e5bb);
+}
