@@ -84,8 +84,8 @@ pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
 /// them; `query` is the same key as it is asked for.
 ///
 /// # Errors
-/// When there is no room for a larger buffer, or so many keys collide that growing does not help. The map is then as
-/// it was.
+/// When there is no room for a larger buffer, or so many keys collide that growing does not help. The map then holds
+/// what it held.
 #[inline]
 pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     buffers: &mut B,
