@@ -19,12 +19,15 @@ mod commit;
 #[cfg(feature = "arena")]
 pub mod control;
 #[cfg(feature = "arena")]
+mod create;
+#[cfg(feature = "arena")]
 mod describe;
 mod error;
 #[cfg(feature = "arena")]
 mod file_map;
 #[cfg(feature = "arena")]
 mod file_space;
+pub mod fold;
 pub mod format;
 #[cfg(feature = "arena")]
 mod guard;
@@ -36,6 +39,7 @@ mod heap;
 mod key;
 #[cfg(feature = "arena")]
 mod list;
+pub mod log;
 #[cfg(feature = "arena")]
 mod map;
 #[cfg(feature = "arena")]
@@ -49,6 +53,8 @@ mod ownership;
 #[cfg(feature = "arena")]
 mod raw;
 pub mod read;
+#[cfg(feature = "arena")]
+mod recover;
 #[cfg(feature = "arena")]
 mod shared;
 #[cfg(feature = "arena")]
@@ -68,8 +74,6 @@ pub mod verify;
 #[cfg(feature = "arena")]
 mod walk;
 
-#[cfg(feature = "arena")]
-mod log;
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;

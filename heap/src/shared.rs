@@ -8,6 +8,7 @@ use migrate::Shape;
 
 use crate::binder::{Binder, Unknown};
 use crate::checkpoint::Checkpointer;
+use crate::control::ControlFile;
 use crate::error::{Error, RecordName, Result};
 use crate::field::{Field, Record};
 use crate::format::handle::Handle;
@@ -17,6 +18,7 @@ use crate::log::Log;
 use crate::options::Options;
 use crate::raw::{Gate, Refusal, Space, View};
 use crate::state::State;
+use crate::stats::Stats;
 use crate::storage::{File, Storage};
 use crate::transaction::{Sequence, Transaction};
 
@@ -32,7 +34,9 @@ pub(crate) struct Shared {
     pub(crate) binder: Mutex<Binder>,
     /// `None` for a scratch heap over an image.
     pub(crate) log: Option<Log>,
-    pub(crate) checkpointer: Option<Checkpointer>,
+    pub(crate) checkpointer: OnceLock<Checkpointer>,
+    /// The control files that tell others of the open heap.
+    pub(crate) announcement: Mutex<Option<ControlFile>>,
     pub(crate) first_generation: u32,
     pub(crate) hash_key: [u8; 16],
     /// Why the heap refuses everything until it is opened again.
@@ -109,7 +113,7 @@ impl Shared {
     /// A commit was made: a checkpoint may be due.
     #[inline]
     pub(crate) fn after_commit(&self) {
-        if let (Some(log), Some(checkpointer)) = (&self.log, &self.checkpointer) {
+        if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
             checkpointer.notice(log.len());
         }
     }
@@ -259,9 +263,18 @@ impl Shared {
 
     /// Folds the log into the base now.
     pub(crate) fn checkpoint_now(&self) -> Result<()> {
-        Ok(())
+        self.checkpointer.get().ok_or(Error::NoDisk)?.now(self)
     }
 
     /// Adds what the log knows to the figures.
-    pub(crate) fn add_log_figures(&self, _stats: &mut crate::stats::Stats) {}
+    pub(crate) fn add_log_figures(&self, stats: &mut Stats) {
+        if let Some(log) = &self.log {
+            let figures = log.figures();
+            stats.log_len = figures.len;
+            stats.durable_sequence = figures.durable_sequence;
+            stats.syncs = figures.syncs;
+            stats.sync_nanoseconds = figures.nanoseconds;
+        }
+        stats.checkpoint_sequence = self.checkpointer.get().map_or(stats.sequence, Checkpointer::sequence);
+    }
 }

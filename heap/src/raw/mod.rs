@@ -26,12 +26,16 @@ mod arena;
 pub(crate) mod field;
 mod gate;
 mod layout;
+mod lock;
+mod log_map;
 mod read;
 mod space;
 mod write;
 
 pub(crate) use arena::Arena;
 pub(crate) use gate::{Gate, Reading, Refusal};
+pub(crate) use lock::ofd_lock;
+pub(crate) use log_map::LogMap;
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};
 pub(crate) use space::{RegionPlan, Space, cache_slot};
 pub(crate) use write::{Disjoint, Saved, Undo, What, Writing};

@@ -277,6 +277,14 @@ impl Space {
         self.fill_with(at, bytes.len() as u64, |memory| memory.copy_from_slice(bytes));
     }
 
+    /// What was loaded into a region, before anybody else knows the space.
+    ///
+    /// Duty of the caller: as for `fill_with`.
+    pub(crate) fn loaded(&self, region: u32, len: u64) -> &[u8] {
+        // SAFETY: the caller has mapped and filled the region and keeps the space to itself (M1, M3, M6).
+        unsafe { self.arena.bytes(self.region_at(region), len) }
+    }
+
     /// Mapped memory that no guard has been given for yet, to be filled.
     ///
     /// Duty of the caller: nobody else knows the space, and the range is mapped.
