@@ -29,6 +29,8 @@ mod layout;
 mod lock;
 mod log_map;
 mod read;
+#[cfg(test)]
+mod smoke;
 mod space;
 mod write;
 
