@@ -133,11 +133,7 @@ enum Step {
         at: u32,
         count: u32,
         target: Target,
-    },
-    OptionalHandles {
-        at: u32,
-        count: u32,
-        target: Target,
+        presence: Presence,
     },
     /// Jumps to `end` when nothing is there.
     Niche {
@@ -175,6 +171,13 @@ enum Step {
         stride: u32,
         start: u32,
     },
+}
+
+/// Whether a handle may be zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Always,
+    Optional,
 }
 
 /// Where the steps of an enum's variants begin.
@@ -217,7 +220,7 @@ impl Program {
 
     /// Whether a value may hold handles.
     pub fn has_handles(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Handles { .. } | Step::OptionalHandles { .. }))
+        self.steps.iter().any(|step| matches!(step, Step::Handles { .. }))
     }
 
     /// Checks a value, and shows each handle in it to `visit`, in the order of their offsets.
