@@ -10,6 +10,8 @@ pub mod inspect;
 pub mod manifest;
 mod open;
 mod output;
+#[cfg(test)]
+mod sample;
 mod seal;
 mod verify;
 

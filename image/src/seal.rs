@@ -56,11 +56,7 @@ pub struct Sealed {
 /// # Errors
 /// When the heap cannot be read or is damaged, or writing fails. What was written then is no image: its header comes
 /// last.
-pub fn seal<S: Source, W: Write + Seek>(
-    reader: &Reader<S>,
-    options: &SealOptions,
-    target: &mut W,
-) -> Result<Sealed> {
+pub fn seal<S: Source, W: Write + Seek>(reader: &Reader<S>, options: &SealOptions, target: &mut W) -> Result<Sealed> {
     let layout = Layout::of(reader);
     let manifest = manifest(reader, options);
     let manifest_bytes = manifest.to_bytes()?;
@@ -198,5 +194,94 @@ impl<W: Write> Copier<'_, W> {
         self.hasher.update(&self.sums);
         self.target.write_all(&self.sums).map_err(Error::writing)?;
         Ok(*self.hasher.finalize().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use heap::format::frame::Operation;
+    use heap::read::Checks;
+
+    use super::*;
+    use crate::sample::board;
+    use crate::verify::FileReport;
+
+    fn options() -> SealOptions {
+        SealOptions { program: "board".into(), sequence: 7, durable: true, ..SealOptions::default() }
+    }
+
+    fn sealed<S: Source>(reader: &Reader<S>) -> Vec<u8> {
+        let mut target = Cursor::new(Vec::new());
+        let sealed = seal(reader, &options(), &mut target).unwrap();
+        assert_eq!(sealed.len, target.get_ref().len() as u64);
+        target.into_inner()
+    }
+
+    fn open(file: &[u8]) -> Result<Reader<&[u8]>> {
+        Ok(Reader::open(file, Path::new("test.img"), Checks::Strict)?)
+    }
+
+    fn verify(file: &[u8]) -> Result<FileReport> {
+        FileReport::of(&open(file)?)
+    }
+
+    #[test]
+    fn a_sealed_heap_is_a_whole_image_and_sealing_it_again_changes_nothing() {
+        let file = board(3).file();
+        let image = sealed(&open(&file).unwrap());
+        let report = verify(&image).unwrap();
+        assert_eq!(report.values, verify(&file).unwrap().values);
+        let manifest = report.manifest.unwrap();
+        assert_eq!((&*manifest.program, manifest.sequence, manifest.types.len()), ("board", 7, 3));
+        assert_eq!(sealed(&open(&image).unwrap()), image);
+    }
+
+    #[test]
+    fn what_no_part_owns_is_zero_in_the_image() {
+        let mut file = board(3).file();
+        let image = sealed(&open(&file).unwrap());
+        // The old checksums' blocks belong to nothing now, and neither do blocks behind them.
+        file.extend_from_slice(&[0xaa; 4 * BLOCK as usize]);
+        assert_eq!(sealed(&open(&file).unwrap()), image);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_an_image_is_found() {
+        let image = sealed(&open(&board(2).file()).unwrap());
+        let dense = (0..256).chain(4088..4100).chain(image.len() - 200..image.len());
+        for at in dense.chain((256..image.len()).step_by(509)) {
+            for bit in [0, 3, 7] {
+                let mut damaged = image.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(verify(&damaged).is_err(), "byte {at} bit {bit}");
+            }
+        }
+        assert!(verify(&image[..image.len() - 1]).is_err());
+        assert!(verify(&[&image[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn operations_of_the_log_are_in_the_image() {
+        let before = board(3).file();
+        let mut fixture = board(3);
+        let board = fixture.roots[0].reference;
+        let title = fixture.text("renamed");
+        fixture.slot_mut(board)[8..16].copy_from_slice(&title.to_ne_bytes());
+        let free = fixture.value(heap::format::slot::Kind::Text, 0, &[]);
+        fixture.free(free);
+        // The text that the title was has no owner any more; it stands for a half-applied commit.
+        let after = fixture.file();
+        assert!(verify(&after).is_err());
+        assert_eq!(before.len(), after.len());
+        let changed: Vec<usize> = (BLOCK as usize..before.len()).filter(|&at| before[at] != after[at]).collect();
+        let operation = |&at: &usize| Operation::Write { at: at as u64, bytes: &after[at..=at] };
+        let header = open(&before).unwrap().header().clone();
+        let reader =
+            Reader::with_operations(&before[..], header, changed.iter().map(operation), Checks::Strict).unwrap();
+        let direct = open(&after).unwrap();
+        assert_eq!(sealed(&reader), sealed(&direct));
     }
 }
