@@ -57,38 +57,32 @@ enum Open<'r> {
 
 fn write_open<'r, W: Write>(view: &View<'r>, mut open: Vec<Open<'r>>, out: &mut W) -> Result<()> {
     while let Some(innermost) = open.last_mut() {
-        let item = match innermost {
-            Open::Fields { fields, first } => match fields.next() {
-                Some((name, item)) => {
-                    text(if *first { "" } else { "," }, out)?;
-                    *first = false;
+        let (next, end) = match innermost {
+            Open::Fields { fields, first } => {
+                let field = fields.next();
+                if let Some((name, _)) = &field {
+                    text(if std::mem::take(first) { "" } else { "," }, out)?;
                     write_string(name, out)?;
                     text(":", out)?;
-                    item
                 }
-                None => {
-                    text("}", out)?;
-                    open.pop();
-                    continue;
-                }
-            },
+                (field.map(|field| field.1), "}")
+            }
             Open::Elements { list, next, chunk } => {
                 if chunk.len() == 0 && *next < list.len {
                     *chunk = view.chunk_from(list, *next)?.into_iter();
                 }
-                match chunk.next() {
-                    Some(item) => {
-                        text(if *next == 0 { "" } else { "," }, out)?;
-                        *next += 1;
-                        item
-                    }
-                    None => {
-                        text("]", out)?;
-                        open.pop();
-                        continue;
-                    }
+                let element = chunk.next();
+                if element.is_some() {
+                    text(if *next == 0 { "" } else { "," }, out)?;
+                    *next += 1;
                 }
+                (element, "]")
             }
+        };
+        let Some(item) = next else {
+            text(end, out)?;
+            open.pop();
+            continue;
         };
         let value = view.decode(&item)?;
         begin(view, value, &mut open, out)?;

@@ -238,7 +238,13 @@ impl<'r> View<'r> {
         if at.checked_add(len).is_none_or(|end| end > region.len) {
             return Err(beyond(region));
         }
-        let mut bytes = vec![0; len as usize];
+        // A text may be longer than this machine's memory.
+        let mut bytes = Vec::new();
+        let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
+        let Some(len) = reserved else {
+            return Err(Error::io(format!("taking {len} bytes of memory"), std::io::ErrorKind::OutOfMemory.into()));
+        };
+        bytes.resize(len, 0);
         self.read(region, at, &mut bytes)?;
         Ok(bytes.into())
     }

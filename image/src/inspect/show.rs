@@ -92,7 +92,7 @@ impl<'r> View<'r> {
             Value::Double(number) => write!(text, "{number:?}"),
             Value::Bool(value) => write!(text, "{value}"),
             Value::Char(value) => write!(text, "'{}'", value.escape_debug()),
-            Value::Text(value) => return Ok(write_text(value, text)),
+            Value::Text(value) => write_text(value, text),
             Value::Bytes(value) => write!(text, "{} bytes", value.len()),
             Value::Reference(reference) => {
                 let stale = if self.follow(*reference)?.is_some() { "" } else { " (gone)" };
@@ -157,12 +157,13 @@ impl<'r> View<'r> {
     }
 }
 
-fn write_text(value: &str, text: &mut String) {
+fn write_text(value: &str, text: &mut String) -> std::fmt::Result {
     let cut = value.char_indices().nth(LETTERS).map_or(value.len(), |letter| letter.0);
-    let _ = write!(text, "\"{}\"", escape(&value[..cut]));
+    write!(text, "\"{}\"", escape(&value[..cut]))?;
     if cut < value.len() {
-        let _ = write!(text, " … {} bytes more", value.len() - cut);
+        write!(text, " … {} bytes more", value.len() - cut)?;
     }
+    Ok(())
 }
 
 /// What a field is, where its value does not show it.
