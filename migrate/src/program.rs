@@ -262,4 +262,6 @@ impl Program {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
