@@ -44,7 +44,7 @@ impl FileReport {
             FileState::Live => None,
         };
         reader.check_published()?;
-        let values = heap::verify::verify(&reader.load()?, reader.catalog(), reader.byte_order())?;
+        let values = heap::verify::verify(&reader.load()?, reader.catalog(), reader.header())?;
         let blocks = header.file_len / BLOCK;
         Ok(Self { header, manifest, blocks, values })
     }

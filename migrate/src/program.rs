@@ -175,8 +175,10 @@ enum Step {
 
 /// Whether a handle may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
+pub enum Presence {
+    /// It may not.
     Always,
+    /// Zero is nothing.
     Optional,
 }
 
@@ -221,6 +223,15 @@ impl Program {
     /// Whether a value may hold handles.
     pub fn has_handles(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Handles { .. }))
+    }
+
+    /// What a value names, when it is one handle and nothing else, as the elements of most lists are.
+    #[inline]
+    pub fn only_handle(&self) -> Option<(Target, Presence)> {
+        match self.steps[..] {
+            [Step::Handles { at: 0, count: 1, target, presence }] if self.size == 8 => Some((target, presence)),
+            _ => None,
+        }
     }
 
     /// Checks a value, and shows each handle in it to `visit`, in the order of their offsets.

@@ -25,14 +25,15 @@ use migrate::{ByteOrder, Programs, Registry, TypeIndex};
 
 use crate::error::{Place, Result};
 use crate::format::catalog::{Stream, TableKind};
+use crate::format::header::Header;
 use crate::format::slot::{self, Kind};
 use crate::read::{Catalog, Region, Regions, damaged};
 
-/// Verifies every value of a heap whose records are in `order`.
+/// Verifies every value of a heap with this header, whose byte order its records have.
 ///
 /// # Errors
 /// Names the first place that is damaged, as record and field, and what is wrong there.
-pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOrder) -> Result<Report> {
+pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Header) -> Result<Report> {
     let registry = catalog.registry();
     let programs = Programs::compile(registry).map_err(|error| {
         damaged(Place::Offset(catalog.root().streams[Stream::Registry as usize].at), error.to_string())
@@ -49,7 +50,15 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOr
         count += region.used as usize;
     }
     let records = infos.iter().map(RecordRegion::new).collect();
-    let context = Context { order, catalog, registry, index: TypeIndex::new(&registry.schema), programs, infos };
+    let context = Context {
+        order: header.byte_order.into(),
+
+        catalog,
+        registry,
+        index: TypeIndex::new(&registry.schema),
+        programs,
+        infos,
+    };
     let mut state = State { words: vec![SlotWord::default(); count], records, report: Report::new(catalog) };
     slots::check(&context, &mut state)?;
     values::check(&context, &mut state)?;

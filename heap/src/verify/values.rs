@@ -1,6 +1,6 @@
 //! The second pass: every handle in every live value.
 
-use migrate::{HandleAt, Program, Target, ValueFault};
+use migrate::{HandleAt, Presence, Program, Target, ValueFault};
 
 use super::{Context, Info, SlotWord, State, is_zero, map, place, word_at};
 use crate::error::{Place, Result};
@@ -190,6 +190,20 @@ fn check_elements(context: &Context<'_>, state: &mut State, elements: &Elements<
         return Err(What::Slack.into());
     }
     if program.is_trivial() {
+        return Ok(());
+    }
+    if let Some((target, presence)) = program.only_handle() {
+        // Most lists are of references or texts.
+        let handles = bytes[start..end].as_chunks::<8>().0;
+        for (&bytes, element) in handles.iter().zip(0..) {
+            let word = context.order.u64(bytes);
+            let checked = match (word, presence) {
+                (0, Presence::Optional) => Ok(()),
+                (0, Presence::Always) => Err(What::Zero),
+                _ => check_handle(context, state, target, word),
+            };
+            checked.map_err(|what| Fault { offset: 0, what }.in_element(element))?;
+        }
         return Ok(());
     }
     for (element, bytes) in bytes[start..end].chunks_exact(program.size()).enumerate() {

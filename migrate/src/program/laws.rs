@@ -161,8 +161,11 @@ impl Reading<'_> {
     }
 }
 
-/// What the plain reading finds: the handles in the order of their offsets.
-fn plain<'a>(index: &'a TypeIndex<'a>, shape: &Shape, bytes: &'a [u8]) -> Option<(Vec<(usize, u64)>, Vec<bool>)> {
+/// The handles in the order of their offsets, and which bytes mean something.
+type Plain = (Vec<(usize, u64)>, Vec<bool>);
+
+/// What the plain reading finds.
+fn plain<'a>(index: &'a TypeIndex<'a>, shape: &Shape, bytes: &'a [u8]) -> Option<Plain> {
     let mut reading = Reading { index, bytes, means: vec![false; bytes.len()], handles: Vec::new() };
     reading.read(shape, 0)?;
     let clean = bytes.iter().zip(&reading.means).all(|(&byte, &means)| means || byte == 0);
