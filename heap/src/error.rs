@@ -88,6 +88,12 @@ pub enum Error {
         /// The longest possible, in bytes.
         max: u64,
     },
+    /// So many keys of a map have colliding hashes that a larger table does not help: they were chosen to.
+    #[error("the keys of a map of {count} entries collide")]
+    Crowded {
+        /// Number of entries.
+        count: u64,
+    },
     /// The process was forked; only the parent may write.
     #[error("this process is a fork of the one that opened the heap; only process {owner} may write")]
     Forked {
@@ -275,6 +281,14 @@ impl fmt::Display for Owner<'_> {
 }
 
 impl Error {
+    /// Every code that [`code`](Self::code) gives, in order. A released code keeps its meaning for ever.
+    pub const CODES: &[&str] = &[
+        "IMG-0101", "IMG-0102", "IMG-0103", "IMG-0104", "IMG-0301", "IMG-0302", "IMG-0303", "IMG-0304", "IMG-0305",
+        "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404", "IMG-0405",
+        "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0704", "IMG-0706", "IMG-0707", "IMG-0801", "IMG-0802", "IMG-0803",
+        "IMG-0804", "IMG-0901", "IMG-0902",
+    ];
+
     /// The stable code, `IMG-nnnn`.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -290,6 +304,7 @@ impl Error {
             Self::RootType { .. } => "IMG-0306",
             Self::TooLong { .. } => "IMG-0307",
             Self::Forked { .. } => "IMG-0308",
+            Self::Crowded { .. } => "IMG-0310",
             Self::WrongDoor { .. } => "IMG-0309",
             Self::Header { fault: HeaderFault::Magic, .. } => "IMG-0401",
             Self::Header { fault: HeaderFault::Version(..) | HeaderFault::Features(_), .. } => "IMG-0701",
@@ -309,5 +324,23 @@ impl Error {
             Self::Poisoned(_) => "IMG-0902",
             Self::Io { .. } => "IMG-0901",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    /// The list of codes is kept by hand, and `code` is a match over variants, so the two are compared through the
+    /// source text: there is no other way to reach the arms of a variant that no test constructs.
+    #[test]
+    fn the_list_of_codes_is_what_code_gives() {
+        let source = include_str!("error.rs");
+        let start = source.find("pub const fn code").expect("the function is there");
+        let body = &source[start..start + source[start..].find("\n    }\n").expect("the function ends")];
+        let mut given: Vec<&str> = body.match_indices("\"IMG-").map(|(at, _)| &body[at + 1..at + 9]).collect();
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!(given, Error::CODES);
     }
 }

@@ -1,10 +1,102 @@
 //! A memory-mapped persistent heap of typed records.
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "arena", not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))))]
+compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-features = false to read heap files");
+
+#[cfg(feature = "arena")]
+mod binder;
+#[cfg(feature = "arena")]
+mod buffers;
+#[cfg(feature = "arena")]
+mod catalog;
+#[cfg(feature = "arena")]
+mod checkpoint;
+#[cfg(feature = "arena")]
+mod collect;
+#[cfg(feature = "arena")]
+mod commit;
+#[cfg(feature = "arena")]
+pub mod control;
+#[cfg(feature = "arena")]
+mod create;
+#[cfg(feature = "arena")]
+mod describe;
 mod error;
+#[cfg(feature = "arena")]
+mod file_map;
+#[cfg(feature = "arena")]
+mod file_space;
+pub mod fold;
 pub mod format;
+#[cfg(feature = "arena")]
+mod guard;
+#[cfg(feature = "arena")]
+mod handles;
+#[cfg(feature = "arena")]
+mod heap;
+#[cfg(feature = "arena")]
+mod key;
+#[cfg(feature = "arena")]
+mod list;
+pub mod log;
+#[cfg(feature = "arena")]
+mod map;
+#[cfg(feature = "arena")]
+mod naming;
+#[cfg(feature = "arena")]
+mod open;
+#[cfg(feature = "arena")]
+mod options;
+#[cfg(feature = "arena")]
+mod ownership;
+#[cfg(feature = "arena")]
+mod raw;
 pub mod read;
+#[cfg(feature = "arena")]
+mod recover;
+#[cfg(feature = "arena")]
+mod shared;
+#[cfg(feature = "arena")]
+mod snapshot;
+#[cfg(feature = "arena")]
+mod sorted;
+#[cfg(feature = "arena")]
+mod state;
+#[cfg(feature = "arena")]
+mod stats;
 pub mod storage;
+#[cfg(feature = "arena")]
+mod table;
+#[cfg(feature = "arena")]
+mod transaction;
 pub mod verify;
+#[cfg(feature = "arena")]
+mod walk;
+
+
+#[cfg(feature = "arena")]
+pub use heap_derive::Record;
+#[cfg(feature = "arena")]
+pub(crate) use raw::field;
 
 pub use error::{Corruption, Error, Place, RecordName, Result};
+#[cfg(feature = "arena")]
+pub use {
+    describe::{DescribedRecord, Describer, Description},
+    field::{Field, Key, Maybe, Record},
+    guard::{Read, Reader},
+    handles::{Bytes, List, Map, Ref, SortedMap, Text},
+    heap::Heap,
+    options::Options,
+    snapshot::Snapshot,
+    stats::Stats,
+    transaction::{Durability, Sequence, Transaction},
+};
+
+/// What the derive expands to; not for direct use.
+#[cfg(feature = "arena")]
+#[doc(hidden)]
+pub mod derive {
+    pub use migrate;
+}

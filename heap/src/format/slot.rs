@@ -3,7 +3,7 @@
 //! | BITS  | MEANING |
 //! |-------|---------|
 //! | 38–63 | generation: of the record or value that lives here; of a free slot, the one it is given next |
-//! | 37    | reserved, zero |
+//! | 37    | unowned: in memory only, while a transaction's commit settles who owns the value |
 //! | 36    | touched: in memory only, while a transaction holds the slot's old bytes |
 //! | 32–35 | kind |
 //! | 0–31  | text, bytes: length in bytes; list, map, sorted map, buffer: shape number; else zero |
@@ -19,12 +19,12 @@
 //! | list, spilled | at 8 its length in elements; at 16 the handle of a buffer, then zeros |
 //! | buffer of a list | at 8, aligned for the element, the elements, then zeros |
 //! | map | at 8 its count; at 16 the handle of its buffer, or 0; at 24 the binary logarithm of its bucket count |
-//! | buffer of a map | see `heap::map` |
+//! | map buffer | see `heap::map` |
 //! | sorted map | at 8 its count; at 16 the handle of its root node, or 0; at 24 its height |
-//! | buffer of a sorted map | a node, see `heap::sorted` |
+//! | sorted node | see `heap::sorted` |
 //!
 //! "Aligned" is relative to the region's start, which is aligned for everything.
-//! A list's shape number is its element's shape; a map's, sorted map's and each of their buffers' is the map's shape.
+//! A list's and its buffer's shape number is the element's shape; a map's, its buffer's and a node's is the map's shape.
 
 /// What a slot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,10 +48,14 @@ pub enum Kind {
     Map = 7,
     /// A sorted map.
     SortedMap = 8,
-    /// The buffer of a list, a map, or a sorted map.
+    /// The buffer of a list.
     Buffer = 9,
     /// Its generations are used up.
     Retired = 10,
+    /// The buffer of a hash map.
+    MapBuffer = 11,
+    /// A node of a sorted map.
+    SortedNode = 12,
 }
 
 impl Kind {
@@ -69,6 +73,8 @@ impl Kind {
             8 => Self::SortedMap,
             9 => Self::Buffer,
             10 => Self::Retired,
+            11 => Self::MapBuffer,
+            12 => Self::SortedNode,
             _ => return None,
         })
     }
@@ -76,8 +82,8 @@ impl Kind {
 
 /// Set in memory only, while a transaction holds the slot's old bytes.
 pub const TOUCHED: u64 = 1 << 36;
-/// Bit never set.
-pub const RESERVED: u64 = 1 << 37;
+/// Set in memory only, while nothing owns the value.
+pub const UNOWNED: u64 = 1 << 37;
 /// Length of the header in bytes.
 pub const HEADER: u64 = 8;
 

@@ -1,0 +1,170 @@
+//! `image info`.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::escape::{quoted, visible};
+use crate::failure::{Exit, Failure};
+use crate::figures;
+use crate::library;
+use crate::output::Output;
+use crate::table::{Align, Table};
+
+/// What `image info` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// A heap file or an image
+    #[arg(value_name = "HEAP")]
+    pub(crate) file: PathBuf,
+    /// Also list the schemas that the heap has had
+    #[arg(long)]
+    history: bool,
+}
+
+/// What a file is. What it does not say is null.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The file.
+    pub(crate) file: String,
+    /// Heap or image.
+    pub(crate) kind: Kind,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+    /// Identity of the heap, in hexadecimal digits.
+    pub(crate) heap_id: String,
+    /// Fingerprint of the schema, in hexadecimal digits.
+    pub(crate) schema: String,
+    /// Sequence of the last commit.
+    pub(crate) sequence: u64,
+    /// `little` or `big`.
+    pub(crate) byte_order: &'static str,
+    /// Pointer width of the writer in bytes.
+    pub(crate) pointer_width: u8,
+    /// How many types have a table.
+    pub(crate) types: u64,
+    /// How many records live.
+    pub(crate) records: u64,
+    /// The named entry records.
+    pub(crate) roots: Vec<Root>,
+    /// What the manifest of an image says.
+    pub(crate) manifest: Option<Manifest>,
+    /// The process that has the heap open.
+    pub(crate) open_in: Option<u32>,
+    /// The schemas it has had, the oldest first.
+    pub(crate) history: Vec<Migration>,
+}
+
+/// A heap or an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A live heap.
+    Heap,
+    /// A sealed image.
+    Image,
+}
+
+/// A named entry record.
+#[derive(Debug, Serialize)]
+pub(crate) struct Root {
+    /// Its name.
+    pub(crate) name: String,
+    /// `Board#1`.
+    pub(crate) record: String,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Serialize)]
+pub(crate) struct Manifest {
+    /// The program that wrote the heap.
+    pub(crate) program: String,
+    /// The machine, unless the dump was anonymous.
+    pub(crate) host: Option<String>,
+    /// When it was made, in milliseconds since 1970, unless the dump was reproducible.
+    pub(crate) made: Option<u64>,
+    /// Were fields marked secret left out?
+    pub(crate) redacted: bool,
+    /// Does it hold values of fields marked secret?
+    pub(crate) holds_secrets: bool,
+}
+
+/// A change of schema.
+#[derive(Debug, Serialize)]
+pub(crate) struct Migration {
+    /// The commit that made it.
+    pub(crate) sequence: u64,
+    /// Fingerprint of the schema from then on.
+    pub(crate) schema: String,
+}
+
+/// Tells what the file is.
+pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failure> {
+    let mut report = library::info(&options.file)?;
+    if !options.history {
+        report.history.clear();
+    }
+    report.print(output)?;
+    Ok(Exit::Done)
+}
+
+impl Report {
+    /// One line that says the most.
+    pub(crate) fn headline(&self) -> String {
+        let mark = self.manifest.as_ref().map_or("", |manifest| match (manifest.redacted, manifest.holds_secrets) {
+            (_, true) => "  HOLDS SECRETS",
+            (true, false) => "  REDACTED",
+            (false, false) => "",
+        });
+        let facts = [
+            figures::counted(self.types, "type"),
+            figures::counted(self.records, "record"),
+            figures::size(self.bytes),
+            format!("commit {}", figures::count(self.sequence)),
+        ];
+        format!("{}{mark}  {}", visible(&self.file), facts.join("  "))
+    }
+
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        if output.is_json() {
+            return output.json(self);
+        }
+        output.line(self.headline())?;
+        self.facts().into_iter().try_for_each(|(name, value)| output.line(format_args!("  {name:<8}  {value}")))?;
+        for root in &self.roots {
+            output.line(format_args!("  root      {} is {}", quoted(&root.name, 64), visible(&root.record)))?;
+        }
+        if self.history.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new(&[("  SINCE COMMIT", Align::Right), ("SCHEMA", Align::Left)]);
+        for migration in &self.history {
+            table.row([figures::count(migration.sequence), migration.schema.clone()]);
+        }
+        output.table(&table)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let kind = match self.kind {
+            Kind::Heap => "live heap",
+            Kind::Image => "sealed image",
+        };
+        let mut facts = vec![
+            ("kind", kind.to_owned()),
+            ("heap id", visible(&self.heap_id)),
+            ("schema", visible(&self.schema)),
+            ("machine", format!("{} endian, {} bit", self.byte_order, u32::from(self.pointer_width) * 8)),
+        ];
+        if let Some(pid) = self.open_in {
+            facts.push(("open in", format!("process {pid}")));
+        }
+        if let Some(manifest) = &self.manifest {
+            facts.push(("program", visible(&manifest.program)));
+            facts.extend(manifest.host.as_ref().map(|host| ("host", visible(host))));
+            let made = manifest.made.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since)));
+            facts.extend(made.map(|moment| ("made", figures::ago(moment, SystemTime::now()))));
+        }
+        facts
+    }
+}

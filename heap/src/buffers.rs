@@ -1,0 +1,69 @@
+//! What maps ask of the tables beneath them: buffers named by handles, read whole and written in ranges.
+//!
+//! The transaction layer implements these traits; maps are written against them alone, so that their algorithms are
+//! plain code over bytes.
+
+use std::ops::Range;
+
+use crate::error::{Corruption, Error, Place, Result};
+
+/// The shape number that a buffer's slot header carries, and how its contents are aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BufferShape {
+    /// Shape number of the map that owns the buffer.
+    pub(crate) number: u32,
+    /// Alignment of the contents in bytes, a power of two, at least 8.
+    pub(crate) align: usize,
+}
+
+/// Reading buffers and texts. Handles are the 64 bits of [`crate::format::handle`].
+pub(crate) trait ReadBuffers {
+    /// Contents of a live buffer slot of this shape: all bytes from its aligned start to the slot's end.
+    fn contents(&self, handle: u64, shape: BufferShape) -> Result<&[u8]>;
+
+    /// A live text.
+    fn text(&self, handle: u64) -> Result<&str>;
+}
+
+/// Writing buffers. A map changes nothing before everything that can be refused has been asked for, so an error
+/// leaves it as it was.
+pub(crate) trait WriteBuffers: ReadBuffers {
+    /// A fresh buffer of at least `len` bytes of contents, all zero.
+    fn allocate(&mut self, len: u64, shape: BufferShape) -> Result<u64>;
+
+    /// Gives a buffer back.
+    fn free(&mut self, handle: u64) -> Result<()>;
+
+    /// Exactly `range` of a buffer's contents, kept for rollback and noted for the log.
+    fn contents_mut(&mut self, handle: u64, shape: BufferShape, range: Range<usize>) -> Result<&mut [u8]>;
+
+    /// All contents of one buffer, and `range` of another's as [`contents_mut`](Self::contents_mut) gives it.
+    /// The two handles differ.
+    fn contents_pair(
+        &mut self,
+        from: u64,
+        to: u64,
+        shape: BufferShape,
+        range: Range<usize>,
+    ) -> Result<(&[u8], &mut [u8])>;
+}
+
+/// The error for a buffer whose bytes no map could have written.
+#[cold]
+pub(crate) fn damaged(handle: u64, what: &'static str) -> Error {
+    Error::Corrupt {
+        at: Place::Record { record: format!("map buffer {handle:#x}"), field: String::new() },
+        what: Corruption::Structure(what.to_owned()),
+    }
+}
+
+/// The `N` bytes at `at`, which the caller knows to be there.
+#[inline(always)]
+pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[at..at + N]);
+    array
+}
+
+#[cfg(test)]
+pub(crate) mod memory;

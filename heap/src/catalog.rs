@@ -1,0 +1,247 @@
+//! The catalog at run time: tables, extents and roots, and how their changes become operations of a frame.
+//!
+//! What grows — extents, tables, shapes, room for a stream — is not taken back with a transaction: it holds nothing
+//! and serves the next one. Counts and roots are.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::file_space::FileSpace;
+use crate::format::catalog::{
+    CatalogRoot, EXTENT_ENTRY, ExtentEntry, ROOT_AT, ROOT_ENTRY, RootEntry, STREAMS, Stream, TABLE_ENTRY,
+};
+use crate::format::frame::Operation;
+use crate::format::{BLOCK, whole_blocks};
+use crate::storage::Storage;
+use crate::table::Table;
+
+/// The catalog.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) file: FileSpace,
+    pub(crate) tables: Vec<Table>,
+    streams: [StreamState; STREAMS],
+    root_dirty: bool,
+    extents: Vec<ExtentEntry>,
+    free_extents: Vec<u32>,
+    dirty_extents: Vec<u32>,
+    /// Name to number of the entry.
+    root_numbers: BTreeMap<String, u32>,
+    roots: Vec<Option<RootEntry>>,
+    dirty_roots: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct StreamState {
+    at: u64,
+    capacity: u64,
+    len: u64,
+    /// Its whole content is to be written: it moved, or never was.
+    rewrite: bool,
+}
+
+impl Catalog {
+    /// A catalog as read from a file.
+    pub(crate) fn new(
+        root: CatalogRoot,
+        file: FileSpace,
+        tables: Vec<Table>,
+        extents: Vec<ExtentEntry>,
+        roots: Vec<Option<RootEntry>>,
+    ) -> Self {
+        let free_extents = (0..).zip(&extents).filter(|(_, extent)| extent.len == 0).map(|(number, _)| number);
+        let named = (0..).zip(&roots).filter_map(|(number, root)| Some((root.as_ref()?.name.clone(), number)));
+        Self {
+            free_extents: free_extents.collect(),
+            root_numbers: named.collect(),
+            streams: root.streams.map(|run| StreamState {
+                at: run.at,
+                capacity: run.capacity,
+                len: run.len,
+                rewrite: false,
+            }),
+            root_dirty: false,
+            file,
+            tables,
+            extents,
+            dirty_extents: Vec::new(),
+            roots,
+            dirty_roots: Vec::new(),
+        }
+    }
+
+    /// The extents, by number; one of length 0 is none.
+    pub(crate) fn extents(&self) -> &[ExtentEntry] {
+        &self.extents
+    }
+
+    /// Adds an extent; its number.
+    pub(crate) fn add_extent(&mut self, extent: ExtentEntry) -> u32 {
+        let number = self.free_extents.pop().unwrap_or_else(|| {
+            self.extents.push(ExtentEntry::default());
+            self.extents.len() as u32 - 1
+        });
+        self.set_extent(number, extent);
+        number
+    }
+
+    /// Changes an extent.
+    pub(crate) fn set_extent(&mut self, number: u32, extent: ExtentEntry) {
+        self.extents[number as usize] = extent;
+        self.dirty_extents.push(number);
+    }
+
+    /// An extent's entry is free to be used again.
+    pub(crate) fn forget_extent(&mut self, number: u32) {
+        self.free_extents.push(number);
+    }
+
+    /// Adds a table; its number.
+    pub(crate) fn add_table(&mut self, mut table: Table) -> u32 {
+        table.dirty = true;
+        self.tables.push(table);
+        self.tables.len() as u32 - 1
+    }
+
+    /// The root of this name.
+    pub(crate) fn root(&self, name: &str) -> Option<&RootEntry> {
+        self.roots[*self.root_numbers.get(name)? as usize].as_ref()
+    }
+
+    /// All roots, by name.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &RootEntry> {
+        self.root_numbers.values().filter_map(|&number| self.roots[number as usize].as_ref())
+    }
+
+    /// Sets, or with `None` removes, the root of this name; what it was before.
+    pub(crate) fn set_root(&mut self, name: &str, root: Option<RootEntry>) -> Option<RootEntry> {
+        let number = match self.root_numbers.get(name) {
+            Some(&number) => number,
+            None if root.is_none() => return None,
+            None => self.roots.iter().position(Option::is_none).unwrap_or_else(|| {
+                self.roots.push(None);
+                self.roots.len() - 1
+            }) as u32,
+        };
+        if root.is_some() {
+            self.root_numbers.insert(name.to_owned(), number);
+        } else {
+            self.root_numbers.remove(name);
+        }
+        self.dirty_roots.push(number);
+        std::mem::replace(&mut self.roots[number as usize], root)
+    }
+
+    /// Makes room in every stream for what it holds now, and for the checksum of every block of the file.
+    ///
+    /// Runs that move are given up with the commit `sequence`.
+    pub(crate) fn make_room(&mut self, storage: &dyn Storage, sequence: u64, registry: Option<&[u8]>) -> io::Result<()> {
+        self.make_stream_room(storage, sequence, Stream::Tables, (self.tables.len() * TABLE_ENTRY) as u64)?;
+        self.make_stream_room(storage, sequence, Stream::Extents, (self.extents.len() * EXTENT_ENTRY) as u64)?;
+        self.make_stream_room(storage, sequence, Stream::Roots, (self.roots.len() * ROOT_ENTRY) as u64)?;
+        if let Some(registry) = registry {
+            self.streams[Stream::Registry as usize].rewrite = true;
+            self.make_stream_room(storage, sequence, Stream::Registry, registry.len() as u64)?;
+        }
+        // Room for checksums needs checksums itself: once more after the file grew by them.
+        for _ in 0..2 {
+            self.make_stream_room(storage, sequence, Stream::Checksums, self.file.end() / BLOCK * 4)?;
+        }
+        Ok(())
+    }
+
+    fn make_stream_room(&mut self, storage: &dyn Storage, sequence: u64, stream: Stream, len: u64) -> io::Result<()> {
+        let state = &mut self.streams[stream as usize];
+        if len > state.capacity {
+            let capacity = whole_blocks(len.max(state.capacity * 2));
+            let at = self.file.take(storage, capacity)?;
+            if state.at != 0 {
+                self.file.give_up(sequence, state.at, state.capacity);
+            }
+            *state = StreamState { at, capacity, len: state.len, rewrite: true };
+            self.root_dirty = true;
+        }
+        if state.len != len {
+            state.len = len;
+            self.root_dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Hands every change since the last commit to `emit`; [`Catalog::make_room`] went before.
+    pub(crate) fn changes(&self, registry: Option<&[u8]>, mut emit: impl FnMut(Operation<'_>)) {
+        self.stream_changes(
+            Stream::Tables,
+            (0..).zip(&self.tables).filter(|(_, table)| table.dirty).map(|(number, _)| number),
+            self.tables.len() as u32,
+            |number| self.tables[number as usize].entry.to_bytes(),
+            &mut emit,
+        );
+        self.stream_changes(
+            Stream::Extents,
+            self.dirty_extents.iter().copied(),
+            self.extents.len() as u32,
+            |number| self.extents[number as usize].to_bytes(),
+            &mut emit,
+        );
+        self.stream_changes(
+            Stream::Roots,
+            self.dirty_roots.iter().copied(),
+            self.roots.len() as u32,
+            |number| self.roots[number as usize].as_ref().map_or([0; ROOT_ENTRY], RootEntry::to_bytes),
+            &mut emit,
+        );
+        if let Some(registry) = registry {
+            let stream = self.streams[Stream::Registry as usize];
+            emit(Operation::Zero { at: stream.at, len: stream.capacity as u32 });
+            emit(Operation::Write { at: stream.at, bytes: registry });
+        }
+        if self.root_dirty {
+            emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
+        }
+    }
+
+    fn stream_changes<const N: usize>(
+        &self,
+        stream: Stream,
+        dirty: impl Iterator<Item = u32>,
+        count: u32,
+        bytes: impl Fn(u32) -> [u8; N],
+        emit: &mut impl FnMut(Operation<'_>),
+    ) {
+        let StreamState { at, capacity, rewrite, .. } = self.streams[stream as usize];
+        if rewrite {
+            emit(Operation::Zero { at, len: capacity as u32 });
+            let all: Vec<u8> = (0..count).flat_map(bytes).collect();
+            emit(Operation::Write { at, bytes: &all });
+        } else {
+            for number in dirty {
+                emit(Operation::Write { at: at + u64::from(number) * N as u64, bytes: &bytes(number) });
+            }
+        }
+    }
+
+    /// The root as it is now.
+    pub(crate) fn catalog_root(&self) -> CatalogRoot {
+        CatalogRoot {
+            streams: self.streams.map(|stream| crate::format::catalog::Run {
+                at: stream.at,
+                capacity: stream.capacity,
+                len: stream.len,
+            }),
+        }
+    }
+
+    /// Every change was committed.
+    pub(crate) fn committed(&mut self) {
+        for table in &mut self.tables {
+            table.dirty = false;
+        }
+        for stream in &mut self.streams {
+            stream.rewrite = false;
+        }
+        self.root_dirty = false;
+        self.dirty_extents.clear();
+        self.dirty_roots.clear();
+    }
+}

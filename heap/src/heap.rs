@@ -1,0 +1,187 @@
+//! The heap: opening, guards, closing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::guard::Read;
+use crate::open;
+use crate::options::Options;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+use crate::stats::Stats;
+use crate::transaction::{Sequence, Transaction};
+
+/// A persistent heap of typed records.
+///
+/// ```
+/// use heap::{Heap, Record, Ref, Text};
+///
+/// #[derive(Record)]
+/// struct Task {
+///     id: u64,
+///     title: Text,
+///     done: bool,
+/// }
+///
+/// # fn main() -> heap::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("tasks.heap");
+/// let heap = Heap::open(&path)?; // create, or recover and open
+/// let mut tx = heap.write()?;
+/// let task = tx.root_or_insert("first", |tx| Ok(Task { id: 1, title: tx.text("write the docs")?, done: false }))?;
+/// tx[task].done = true;
+/// tx.commit()?;
+/// drop(heap);
+///
+/// let heap = Heap::open(&path)?;
+/// let read = heap.read();
+/// let task: Ref<Task> = read.root("first")?.unwrap();
+/// assert!(read[task].done);
+/// assert_eq!(&read[read[task].title], "write the docs");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It is `Send` and `Sync`: share it by reference or in an [`Arc`]. Dropping it writes a last checkpoint, so that the
+/// file alone is the whole heap.
+#[derive(Debug)]
+pub struct Heap {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Heap {
+    /// Opens a heap, or makes it where there is none.
+    ///
+    /// The file may hold anything: it is read into private memory, and every value in it that could break a reader is
+    /// verified. That takes about as long as reading it twice; see [`open_mapped`](Heap::open_mapped) for the other
+    /// door.
+    ///
+    /// # Errors
+    /// [`Error::Busy`](crate::Error::Busy) while another process has it open; [`Error::Header`](crate::Error::Header)
+    /// or [`Error::Corrupt`](crate::Error::Corrupt) for a file that is not a heap or is damaged;
+    /// [`Error::WrongDoor`](crate::Error::WrongDoor) for an image; [`Error::Platform`](crate::Error::Platform) for a
+    /// file system that cannot carry a heap.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// Opens a heap as [`open`](Heap::open) does.
+    ///
+    /// # Errors
+    /// As [`open`](Heap::open).
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        open::open(path.as_ref(), options, open::Door::Copied)
+    }
+
+    /// Opens a sealed image as a scratch heap: edits live in memory, a commit of strength Disk is an error, and
+    /// [`save_as`](Heap::save_as) makes a heap of it.
+    ///
+    /// # Errors
+    /// As [`open`](Heap::open); [`Error::WrongDoor`](crate::Error::WrongDoor) for a live heap.
+    pub fn open_image(path: impl AsRef<Path>) -> Result<Self> {
+        open::open_image(path.as_ref(), Options::default())
+    }
+
+    /// Waits for the other transactions and readers before this one, and begins the one transaction.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread already holds a guard;
+    /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed write; [`Error::Forked`](crate::Error::Forked) in a
+    /// forked child.
+    pub fn write(&self) -> Result<Transaction<'_>> {
+        self.shared.write(None)
+    }
+
+    /// As [`write`](Heap::write), but waits no longer than `wait`.
+    ///
+    /// # Errors
+    /// Those of [`write`](Heap::write), and [`Error::Busy`](crate::Error::Busy) when the time is over.
+    pub fn write_within(&self, wait: Duration) -> Result<Transaction<'_>> {
+        self.shared.write(Some(wait))
+    }
+
+    /// Waits for the transaction before it, and begins to read, beside other readers.
+    ///
+    /// # Panics
+    /// Where [`try_read`](Heap::try_read) returns an error.
+    pub fn read(&self) -> Read<'_> {
+        self.try_read().unwrap_or_else(|error| crate::raw::give_up(&error))
+    }
+
+    /// Waits for the transaction before it, and begins to read, beside other readers.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
+    /// [`Error::Poisoned`](crate::Error::Poisoned) and [`Error::Forked`](crate::Error::Forked) as for
+    /// [`write`](Heap::write).
+    pub fn try_read(&self) -> Result<Read<'_>> {
+        self.shared.check_usable()?;
+        let raw = self.shared.gate.read(&self.shared.space, None).map_err(|refusal| self.shared.refused(refusal))?;
+        Ok(Read::new(raw, &self.shared))
+    }
+
+    /// The state as of the last commit, to be read for as long as one likes: transactions go on meanwhile.
+    ///
+    /// Through the door of [`open_mapped`](Heap::open_mapped) it holds the writer up for less than a millisecond
+    /// at any size; through [`open`](Heap::open) for as long as it takes to copy the heap's memory.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
+    /// [`Error::ArenaFull`](crate::Error::ArenaFull) when there is no room for a second arena.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::take(&self.shared)
+    }
+
+    /// Waits until a commit survives a power cut. Commits in flight share one flush.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`](crate::Error::Poisoned) when the flush failed; [`Error::NoDisk`](crate::Error::NoDisk) for
+    /// a scratch heap.
+    pub fn wait_durable(&self, sequence: Sequence) -> Result<()> {
+        self.shared.wait_durable(sequence)
+    }
+
+    /// Folds the log into the heap file now. It happens by itself in the background as the log grows.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`](crate::Error::Poisoned) when writing fails; [`Error::NoDisk`](crate::Error::NoDisk) for a
+    /// scratch heap.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.shared.check_usable()?;
+        self.shared.checkpoint_now()
+    }
+
+    /// Frees the records that no root reaches, cycles included; how many there were.
+    ///
+    /// # Errors
+    /// As [`write`](Heap::write) and [`Transaction::commit`].
+    pub fn collect(&self) -> Result<u64> {
+        let mut tx = self.write()?;
+        let freed = crate::collect::collect(&mut tx)?;
+        tx.commit()?;
+        Ok(freed)
+    }
+
+    /// Figures about the heap.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.shared)
+    }
+
+    /// The heap's descriptors.
+    pub fn schema(&self) -> migrate::Schema {
+        self.shared.binder().registry().schema.clone()
+    }
+
+    /// The heap's file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        open::close(&self.shared);
+    }
+}

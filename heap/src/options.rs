@@ -1,0 +1,50 @@
+//! How a heap is opened.
+
+use std::time::Duration;
+
+use crate::transaction::Durability;
+
+/// How a heap is opened. See [`Heap::open_with`](crate::Heap::open_with).
+///
+/// ```
+/// use heap::{Durability, Options};
+/// let options = Options { durability: Durability::Process, ..Options::default() };
+/// assert_eq!(options.log_target, 64 << 20);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Address space to reserve, in bytes; halved until the system agrees. It bounds the heap's size, not its memory.
+    /// Default 2 TiB.
+    pub reserve: u64,
+    /// Strength of [`Transaction::commit`](crate::Transaction::commit). Default [`Durability::Disk`].
+    pub durability: Durability,
+    /// Length in bytes at which the log is aimed: a checkpoint begins at half of it. Default 64 MiB.
+    pub log_target: u64,
+    /// Length in bytes up to which the log grows while a dump or snapshot needs its frames. Default 1 GiB.
+    pub log_limit: u64,
+    /// How long to wait for another process that has the heap open. Default: not at all.
+    pub wait: Duration,
+    /// Makes everything that is drawn at random when a heap is made follow from this number, so that the same program
+    /// makes the same bytes. Default: drawn.
+    pub seed: Option<u64>,
+    /// Mode bits of a new heap file. Default `0o600`.
+    pub mode: u32,
+    /// Whether to tell other programs of the open heap by control files. Default true.
+    pub announce: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            reserve: 2 << 40,
+            durability: Durability::Disk,
+            log_target: 64 << 20,
+            log_limit: 1 << 30,
+            wait: Duration::ZERO,
+            seed: None,
+            mode: 0o600,
+            announce: true,
+        }
+    }
+}
