@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What travels: images of heaps, made, verified, looked into and exported.
+//!
+//! Files are read by checked reads only; a file that somebody else may change is never mapped.
+
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod export;
+pub mod inspect;
+pub mod manifest;
+mod open;
+mod output;
+#[cfg(test)]
+mod sample;
+mod seal;
+mod verify;
+
+pub use error::{Error, Result};
+pub use open::{open_file, open_file_with};
+pub use output::{OutputFile, Replace};
+pub use seal::{SealOptions, Sealed, seal};
+pub use verify::{FileReport, verify_file};

@@ -11,8 +11,15 @@ const HEAD: usize = HEADER as usize;
 
 pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
     let mut live = vec![0; context.catalog.tables().len()];
-    for info in &context.infos {
-        live[info.region.table as usize] += check_region(context, info, state)?;
+    for (position, info) in context.infos.iter().enumerate() {
+        let found = check_region(context, info, state)?;
+        live[info.region.table as usize] += found;
+        let words = &state.words[info.words..][..info.used as usize];
+        if let Some(first) = words.first().filter(|_| found == u64::from(info.used))
+            && words.iter().all(|word| word == first)
+        {
+            state.records[position].generation = first.generation();
+        }
     }
     for (number, (table, found)) in context.catalog.tables().iter().zip(live).enumerate() {
         if table.entry.live != found {
