@@ -13,7 +13,6 @@ use crate::ownership;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
 use crate::state::State;
-use crate::storage::File;
 
 /// From this many bytes on, fresh extents are written to the base at once and published by the frame.
 const DIRECT: u64 = 1 << 20;

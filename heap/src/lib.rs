@@ -22,8 +22,6 @@ pub mod control;
 mod describe;
 mod error;
 #[cfg(feature = "arena")]
-mod field;
-#[cfg(feature = "arena")]
 mod file_map;
 #[cfg(feature = "arena")]
 mod file_space;
@@ -70,4 +68,31 @@ pub mod verify;
 #[cfg(feature = "arena")]
 mod walk;
 
+#[cfg(feature = "arena")]
+mod log;
+
+#[cfg(feature = "arena")]
+pub use heap_derive::Record;
+#[cfg(feature = "arena")]
+pub(crate) use raw::field;
+
 pub use error::{Corruption, Error, Place, RecordName, Result};
+#[cfg(feature = "arena")]
+pub use {
+    describe::{DescribedRecord, Describer, Description},
+    field::{Field, Key, Maybe, Record},
+    guard::{Read, Reader},
+    handles::{Bytes, List, Map, Ref, SortedMap, Text},
+    heap::Heap,
+    options::Options,
+    snapshot::Snapshot,
+    stats::Stats,
+    transaction::{Durability, Sequence, Transaction},
+};
+
+/// What the derive expands to; not for direct use.
+#[cfg(feature = "arena")]
+#[doc(hidden)]
+pub mod derive {
+    pub use migrate;
+}

@@ -128,7 +128,7 @@ impl<T: Field> List<T> {
     pub fn as_mut_slice<'t>(self, tx: &'t mut Transaction<'_>) -> Result<&'t mut [T]> {
         let parts = self.parts(tx)?;
         Self::keep(tx, parts, parts.start, parts.len * Self::SIZE);
-        Ok(tx.raw.elements_mut(self.to_bits()).expect("a list that was found a moment ago"))
+        Ok(tx.raw.elements_mut::<T>(self.to_bits()).expect("a list that was found a moment ago"))
     }
 
     /// Removes the last element; whether there was one. What it owned goes with the commit, unless it found another
@@ -216,7 +216,7 @@ impl<T: Field> List<T> {
         for index in [a, b] {
             Self::keep(tx, parts, parts.start + index as u64 * Self::SIZE, Self::SIZE);
         }
-        tx.raw.elements_mut(self.to_bits()).expect("a list that was found a moment ago").swap(a, b);
+        tx.raw.elements_mut::<T>(self.to_bits()).expect("a list that was found a moment ago").swap(a, b);
         Ok(())
     }
 

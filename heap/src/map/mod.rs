@@ -38,6 +38,10 @@ mod table;
 mod tests;
 mod verify;
 
+use migrate::Programs;
+
+use crate::walk::Held;
+
 pub(crate) use layout::{EntryLayout, MapHeader, MapKind, entries, next_entry};
 pub(crate) use table::{Entry, Inserted, clear, find, insert, remove, shrink};
 pub(crate) use verify::verify_buffer;
@@ -46,3 +50,6 @@ pub(crate) use verify::verify_buffer;
 pub(crate) const PATH: usize = 64;
 /// A map whose keys crowd grows as long as its capacity is at most so many times its count.
 pub(crate) const SPARSEST: u64 = 32;
+
+/// Shows each handle in a map's buffer.
+pub(crate) fn handles(_: &Programs, _: u32, _: u64, _: &[u8], _: &mut impl FnMut(Held)) {}

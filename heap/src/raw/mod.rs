@@ -23,7 +23,9 @@
 #![allow(unsafe_code)]
 
 mod arena;
+pub(crate) mod field;
 mod gate;
+mod layout;
 mod read;
 mod space;
 mod write;

@@ -130,6 +130,11 @@ impl<'a> View<'a> {
         Self { space }
     }
 
+    /// A view of a snapshot's own space, which nobody writes to.
+    pub(crate) const fn of_snapshot(space: &'a Space) -> Self {
+        Self { space }
+    }
+
     /// The space.
     pub(crate) const fn space(self) -> &'a Space {
         self.space

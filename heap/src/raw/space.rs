@@ -29,6 +29,11 @@ impl TypeCell {
         self.0[0].load(Relaxed) == low && self.0[1].load(Relaxed) == high
     }
 
+    fn copy_from(&self, other: &Self) {
+        self.0[0].store(other.0[0].load(Relaxed), Relaxed);
+        self.0[1].store(other.0[1].load(Relaxed), Relaxed);
+    }
+
     fn set(&self, id: Option<TypeId>) {
         // SAFETY: as in `words`.
         let [low, high] = id.map_or([0; 2], |id| unsafe { std::mem::transmute::<TypeId, [u64; 2]>(id) });
@@ -80,6 +85,9 @@ pub(crate) struct Space {
     pub(super) shift: u32,
     pub(super) regions: Box<[Region]>,
     pub(super) shapes: Box<[TypeCell]>,
+    /// Regions from this number on were never set up; likewise shapes.
+    regions_used: AtomicU32,
+    shapes_used: AtomicU32,
 }
 
 impl Space {
@@ -90,7 +98,7 @@ impl Space {
         let regions = unsafe { Box::<[Region]>::new_zeroed_slice(MAX_REGIONS as usize).assume_init() };
         // SAFETY: as above.
         let shapes = unsafe { Box::<[TypeCell]>::new_zeroed_slice(BOUND_SHAPES).assume_init() };
-        Self { arena, shift, regions, shapes }
+        Self { arena, shift, regions, shapes, regions_used: AtomicU32::new(0), shapes_used: AtomicU32::new(0) }
     }
 
     /// The arena.
@@ -147,6 +155,7 @@ impl Space {
     /// (M1) and valid (M4).
     pub(crate) fn set_region(&self, region: u32, plan: RegionPlan) {
         let entry = &self.regions[region as usize];
+        self.regions_used.fetch_max(region + 1, Relaxed);
         let (records, values, table, stride) = match plan {
             RegionPlan::Records { count, table, stride } => (count, 0, table + 1, stride),
             RegionPlan::Values { count, table, stride } => (0, count, table + 1, stride),
@@ -202,6 +211,7 @@ impl Space {
     /// Duty of the caller: the type's descriptor equals the shape (M5).
     pub(crate) fn bind_shape(&self, shape: u32, id: TypeId) {
         if let Some(cell) = self.shapes.get(shape as usize) {
+            self.shapes_used.fetch_max(shape + 1, Relaxed);
             cell.set(Some(id));
         }
     }
@@ -222,32 +232,57 @@ impl Space {
         self.regions.get(region as usize).is_some_and(|entry| entry.values.load(Relaxed) > 0)
     }
 
-    /// A space of its own over another arena, with the same regions and bindings.
-    pub(crate) fn copy_table_to(&self, other: &Self) {
-        for (from, to) in self.regions.iter().zip(&other.regions).take(self.capacity() as usize) {
+    /// Makes another space over its own arena show the same regions, with the same types bound to them.
+    ///
+    /// Duty of the caller: the other arena has the same extents mapped (M1), with valid contents (M4).
+    pub(crate) fn copy_regions_to(&self, other: &Self) {
+        let used = self.regions_used.load(Relaxed);
+        for (from, to) in self.regions.iter().zip(&other.regions).take(used as usize) {
             to.behind.store(from.behind.load(Relaxed), Relaxed);
-            let table = from.table.load(Relaxed);
-            if table == 0 {
-                continue;
-            }
             to.inverse.store(from.inverse.load(Relaxed), Relaxed);
             to.rotate.store(from.rotate.load(Relaxed), Relaxed);
-            to.table.store(table, Relaxed);
+            to.table.store(from.table.load(Relaxed), Relaxed);
             to.stride.store(from.stride.load(Relaxed), Relaxed);
             to.records.store(from.records.load(Relaxed), Relaxed);
             to.values.store(from.values.load(Relaxed), Relaxed);
             to.mapped.store(from.mapped.load(Relaxed), Relaxed);
-            to.bound.0[0].store(from.bound.0[0].load(Relaxed), Relaxed);
-            to.bound.0[1].store(from.bound.0[1].load(Relaxed), Relaxed);
         }
-        for (from, to) in self.shapes.iter().zip(&other.shapes) {
-            let low = from.0[0].load(Relaxed);
-            if low == 0 {
-                continue;
+        other.regions_used.store(used, Relaxed);
+        self.copy_bindings_to(other);
+    }
+
+    /// Binds in another space what was bound here since its regions were copied from this one.
+    pub(crate) fn copy_bindings_to(&self, other: &Self) {
+        let used = other.regions_used.load(Relaxed) as usize;
+        for (from, to) in self.regions.iter().zip(&other.regions).take(used) {
+            // A region that was free then holds nothing there, whatever it was bound to since.
+            if to.records.load(Relaxed) > 0 {
+                to.bound.copy_from(&from.bound);
             }
-            to.0[0].store(low, Relaxed);
-            to.0[1].store(from.0[1].load(Relaxed), Relaxed);
         }
+        for (from, to) in self.shapes.iter().zip(&other.shapes).take(self.shapes_used.load(Relaxed) as usize) {
+            to.copy_from(from);
+        }
+    }
+
+    /// Binary logarithm of a region's distance in addresses.
+    pub(crate) const fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// Copies bytes into mapped memory that no guard has been given for yet.
+    ///
+    /// Duty of the caller: nobody else knows the space.
+    pub(crate) fn fill(&self, at: u64, bytes: &[u8]) {
+        self.fill_with(at, bytes.len() as u64, |memory| memory.copy_from_slice(bytes));
+    }
+
+    /// Mapped memory that no guard has been given for yet, to be filled.
+    ///
+    /// Duty of the caller: nobody else knows the space, and the range is mapped.
+    pub(crate) fn fill_with<R>(&self, at: u64, len: u64, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+        // SAFETY: the caller has just mapped the range and keeps the space to itself (M1, M2, M6).
+        fill(unsafe { self.arena.bytes_mut(at, len) })
     }
 }
 

@@ -243,17 +243,18 @@ impl<'a> Writing<'a> {
             return;
         }
         // Appending to a list one by one keeps one growing range.
-        if let Some(last) = self.undo.saved.last_mut()
+        let undo = &mut *self.undo;
+        if let Some(last) = undo.saved.last_mut()
             && last.header == value.at
             && last.what == what
             && last.at + last.len as u64 == at
-            && last.old + last.len == self.undo.old.len()
+            && last.old + last.len == undo.old.len()
         {
             last.len += len as usize;
             settle(self.space.arena.base());
             // SAFETY: the range lies in a live slot (M1, M3).
             let bytes = unsafe { self.space.arena.bytes(at, len) };
-            self.undo.old.extend_from_slice(bytes);
+            undo.old.extend_from_slice(bytes);
             return;
         }
         self.save(what, value.at, at, len as usize);

@@ -43,7 +43,7 @@ pub enum LockMode {
 ///
 /// Writes are visible to reads at once, and durable after a successful [`sync`](Storage::sync) of their file. After
 /// a failed sync nothing is known about the writes before it.
-pub trait Storage: Send + Sync {
+pub trait Storage: Send + Sync + std::fmt::Debug {
     /// Fills `bytes` from `offset`; an error of kind `UnexpectedEof` when the file ends before.
     fn read_at(&self, file: File, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
 

@@ -4,7 +4,7 @@ use super::values::{Fault, What};
 use super::{Context, Info, SlotWord, State, is_zero, place, word_at};
 use crate::error::{Place, Result};
 use crate::format::catalog::TableKind;
-use crate::format::slot::{self, HEADER, Kind, RESERVED, TOUCHED};
+use crate::format::slot::{self, HEADER, Kind, TOUCHED, UNOWNED};
 use crate::read::{damaged, damaged_entry};
 
 const HEAD: usize = HEADER as usize;
@@ -80,7 +80,7 @@ fn check_values(context: &Context<'_>, info: &Info<'_>, state: &mut State) -> Re
             Some(Kind::Bytes) => state.report.bytes += 1,
             Some(Kind::ListInline | Kind::ListSpilled) => state.report.lists += 1,
             Some(Kind::Map | Kind::SortedMap) => state.report.maps += 1,
-            Some(Kind::Buffer | Kind::Record) => {}
+            Some(Kind::Buffer | Kind::MapBuffer | Kind::SortedNode | Kind::Record) => {}
             Some(Kind::Unused | Kind::Free | Kind::Retired) | None => continue,
         }
         live += 1;
@@ -138,7 +138,7 @@ impl Wrong {
 #[inline]
 fn check_slot(context: &Context<'_>, info: &Info<'_>, header: u64, bytes: &[u8]) -> Result<Kind, Wrong> {
     let kind = slot::kind(header).ok_or(Wrong::Kind)?;
-    if header & (RESERVED | TOUCHED) != 0 {
+    if header & (UNOWNED | TOUCHED) != 0 {
         return Err(Wrong::Flags);
     }
     let records = matches!(info.kind, TableKind::Records(_));
@@ -169,7 +169,13 @@ fn check_contents(context: &Context<'_>, kind: Kind, low: u32, bytes: &[u8]) -> 
             if is_zero(slack) { Ok(()) } else { Err(Wrong::Slack) }
         }
         // Their contents need the words of all slots: the second pass.
-        Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap | Kind::Buffer => {
+        Kind::ListInline
+        | Kind::ListSpilled
+        | Kind::Map
+        | Kind::SortedMap
+        | Kind::Buffer
+        | Kind::MapBuffer
+        | Kind::SortedNode => {
             if (low as usize) < context.registry.shapes.len() { Ok(()) } else { Err(Wrong::Shape) }
         }
         Kind::Free | Kind::Retired if low == 0 => {

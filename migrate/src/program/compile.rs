@@ -109,7 +109,7 @@ impl<'a> Compiler<'a> {
         self.barrier = 0;
         let mut program = std::mem::take(&mut self.program);
         program.steps.shrink_to_fit();
-        Program { size: size as u32, align: align as u32, ..program }
+        Program { size: size as u32, align: align as u32, ..program }.with_facts()
     }
 
     fn push(&mut self, step: Step) -> Option<usize> {

@@ -1,0 +1,130 @@
+//! Collecting the descriptors of a program's types. Everything is by value: there is no list of all types anywhere.
+
+use std::any::{TypeId, type_name};
+use std::collections::HashMap;
+
+use migrate::{Schema, Shape, TypeDescriptor};
+
+use crate::error::{Error, Result};
+use crate::field::{Field, Record};
+use crate::format::slot::{CLASS_COUNT, CLASSES};
+
+/// Largest size of a record in bytes.
+const MAX_RECORD: u32 = CLASSES[CLASS_COUNT - 1] - 64;
+/// Largest alignment of a record in bytes.
+const MAX_ALIGN: u32 = 64;
+
+/// Collects descriptors while types describe themselves.
+#[derive(Debug, Default)]
+pub struct Describer {
+    schema: Schema,
+    records: Vec<DescribedRecord>,
+    elements: Vec<(TypeId, Shape)>,
+    /// Position of each named type in the schema; of one that is being defined, where it will be.
+    defined: HashMap<TypeId, String>,
+    names: HashMap<String, TypeId>,
+    fault: Option<Error>,
+}
+
+/// A record type that was described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedRecord {
+    /// The Rust type.
+    pub id: TypeId,
+    /// Its declared name.
+    pub name: String,
+}
+
+/// The descriptors of a type and of every type it names.
+#[derive(Debug)]
+pub struct Description {
+    /// The descriptors.
+    pub schema: Schema,
+    /// Named types, with the Rust types they describe.
+    pub records: Vec<DescribedRecord>,
+    /// Elements of lists, and maps, with the Rust types they describe.
+    pub elements: Vec<(TypeId, Shape)>,
+}
+
+impl Describer {
+    /// Describes a record type.
+    ///
+    /// # Errors
+    /// [`Error::SameName`] when two types have one name, [`Error::Unsupported`] when one is too large.
+    pub fn describe<T: Record>() -> Result<Description> {
+        let mut describer = Self::default();
+        T::describe(&mut describer);
+        describer.finish()
+    }
+
+    /// Describes the element type of a list, or a map type.
+    ///
+    /// # Errors
+    /// As [`describe`](Describer::describe).
+    pub fn describe_element<T: Field>() -> Result<Description> {
+        let mut describer = Self::default();
+        describer.element::<T>();
+        describer.finish()
+    }
+
+    fn finish(self) -> Result<Description> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(Description { schema: self.schema, records: self.records, elements: self.elements }),
+        }
+    }
+
+    /// The shape of a named type; `describe` is asked for its descriptor the first time.
+    pub fn define<T: Field>(&mut self, name: String, describe: impl FnOnce(&mut Self) -> TypeDescriptor) -> Shape {
+        let id = TypeId::of::<T>();
+        if self.defined.contains_key(&id) {
+            return Shape::Inline(name);
+        }
+        if self.names.insert(name.clone(), id).is_some() {
+            self.fault.get_or_insert(Error::SameName(name.clone()));
+        }
+        self.defined.insert(id, name.clone());
+        let descriptor = describe(self);
+        if descriptor.size > MAX_RECORD || descriptor.align > MAX_ALIGN || descriptor.size == 0 {
+            let why = format!(
+                "it has {} bytes and alignment {}; records have 1 to {MAX_RECORD} bytes and at most alignment \
+                 {MAX_ALIGN} (keep large values in Bytes or a List)",
+                descriptor.size, descriptor.align
+            );
+            self.fault.get_or_insert(Error::Unsupported { name: type_name::<T>().to_owned(), why });
+        }
+        self.schema.types.push(descriptor);
+        self.records.push(DescribedRecord { id, name: name.clone() });
+        Shape::Inline(name)
+    }
+
+    /// The name of a record type that something refers to; it is described too.
+    pub fn record<T: Record>(&mut self) -> String {
+        let name = T::name();
+        if !self.defined.contains_key(&TypeId::of::<T>()) {
+            T::describe(self);
+        }
+        name
+    }
+
+    /// The shape of a list's element.
+    pub fn element<T: Field>(&mut self) -> Shape {
+        let shape = T::describe(self);
+        self.remember::<T>(&shape);
+        shape
+    }
+
+    /// The shape of a map.
+    pub fn map<T: Field>(&mut self, describe: impl FnOnce(&mut Self) -> Shape) -> Shape {
+        let shape = describe(self);
+        self.remember::<T>(&shape);
+        shape
+    }
+
+    fn remember<T: Field>(&mut self, shape: &Shape) {
+        let id = TypeId::of::<T>();
+        if self.elements.iter().all(|(known, _)| *known != id) {
+            self.elements.push((id, shape.clone()));
+        }
+    }
+}
