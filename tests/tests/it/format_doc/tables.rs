@@ -33,6 +33,18 @@ pub(super) fn tables_of_source(source: &str) -> Vec<Table> {
     tables_of(documentation.map(str::trim)).unwrap_or_else(|problem| panic!("module documentation: {problem}"))
 }
 
+/// The numbers that a source file shares with its neighbours, as a table; none where there are none.
+pub(super) fn constants_of_source(source: &str) -> Option<Table> {
+    let constants = source.lines().filter_map(|line| line.strip_prefix("pub(crate) const ")?.strip_suffix(';'));
+    let numbers = constants.filter_map(|constant| {
+        let (name, (_, value)) =
+            constant.split_once(": ").and_then(|(name, rest)| Some((name, rest.split_once(" = ")?)))?;
+        value.bytes().all(|byte| byte.is_ascii_digit()).then(|| vec![format!("`{name}`"), value.to_owned()])
+    });
+    let rows: Vec<_> = numbers.collect();
+    (!rows.is_empty()).then(|| Table { headings: ["CONSTANT", "VALUE"].map(str::to_owned).to_vec(), rows })
+}
+
 fn tables_of<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Table>, String> {
     let mut tables: Vec<Table> = Vec::new();
     let mut inside = false;
