@@ -23,7 +23,9 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod door;
 pub(crate) mod field;
+mod fork;
 mod gate;
 mod layout;
 mod lock;
@@ -35,6 +37,7 @@ mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;
