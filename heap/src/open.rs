@@ -83,7 +83,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     load(&reader, &space, storage, door)?;
     let (_, catalog) = reader.into_catalog();
     if door == Door::Copied {
-        verify::verify(&ArenaRegions(&space, &catalog), &catalog, migrate::ByteOrder::NATIVE)?;
+        verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
     let shared = Arc::new(assemble(path, storage, options, header, Some(log), space, &catalog)?);
     announce(&shared);
@@ -109,7 +109,7 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
         load_extent(&reader, &space, extent)?;
     }
     let (_, catalog) = reader.into_catalog();
-    verify::verify(&ArenaRegions(&space, &catalog), &catalog, migrate::ByteOrder::NATIVE)?;
+    verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
     let shared = assemble(path.to_owned(), &storage, options, header, None, space, &catalog)?;
     Ok(Heap { shared: Arc::new(shared) })
@@ -360,4 +360,3 @@ impl Regions for ArenaRegions<'_> {
         Some(self.0.loaded(number, region.len))
     }
 }
-

@@ -226,7 +226,7 @@ impl Program {
                 Step::Zero { .. } | Step::Niche { .. } | Step::Tagged { .. } | Step::Enum { .. } => self.padding = true,
                 Step::Repeat { .. } => looping = true,
                 Step::Mask { padding, .. } => self.padding |= padding != 0,
-                Step::Handles { at, count, .. } | Step::OptionalHandles { at, count, .. } => {
+                Step::Handles { at, count, .. } => {
                     let words = (at / 8)..(at / 8).saturating_add(count);
                     self.handle_words |=
                         if looping || words.end > 64 { u64::MAX } else { words.fold(0, |mask, word| mask | 1 << word) };
@@ -260,11 +260,6 @@ impl Program {
     #[inline]
     pub fn is_trivial(&self) -> bool {
         self.steps.is_empty()
-    }
-
-    /// Whether a value may hold handles.
-    pub fn has_handles(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Handles { .. }))
     }
 
     /// What a value names, when it is one handle and nothing else, as the elements of most lists are.
