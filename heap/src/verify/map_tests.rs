@@ -141,16 +141,19 @@ fn maps_of_all_sizes_are_accepted() {
     }
 }
 
+/// A name, what the refusal says, and the damage.
+type Case = (&'static str, &'static str, fn(&mut Heap));
+
 #[test]
 fn damaged_maps_are_named_by_the_record_that_owns_them() {
-    let cases: [(&str, &str, fn(&mut Heap)); 8] = [
+    let cases: [Case; 8] = [
         ("control byte", "Holder#0.by_name: ", |heap| {
             let slot = heap.fixture.slot_mut(heap.buffers[0]);
             let at = 8 + slot[8..].iter().position(|&byte| byte & 0x80 != 0).unwrap();
             slot[at] ^= 1;
         }),
         ("count", "Holder#0.by_name: the map does not hold as many", |heap| {
-            heap.fixture.slot_mut(heap.maps[0])[8] ^= 1
+            heap.fixture.slot_mut(heap.maps[0])[8] ^= 1;
         }),
         ("slack", "Holder#0.by_name: ", |heap| *heap.fixture.slot_mut(heap.buffers[0]).last_mut().unwrap() = 1),
         ("key gone", "Holder#0.by_name: the key of an entry: the handle names a value that is gone", |heap| {
