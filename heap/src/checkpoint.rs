@@ -97,6 +97,8 @@ pub(crate) struct Checkpointer {
 struct Work {
     headers: Headers,
     checksums: Checksums,
+    /// The readers of the log were told that they lost their hold.
+    forced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +120,7 @@ impl Checkpointer {
     /// Starts the thread.
     pub(crate) fn start(shared: &Arc<Shared>, headers: Headers, checksums: Checksums) -> Result<()> {
         let checkpointer = Self {
-            work: Mutex::new(Work { headers, checksums }),
+            work: Mutex::new(Work { headers, checksums, forced: false }),
             signal: Mutex::new(Signal::default()),
             changed: Condvar::new(),
             thread: Mutex::new(None),
@@ -191,9 +193,11 @@ impl Checkpointer {
 impl Work {
     fn checkpoint(&mut self, shared: &Shared, log: &Log, purpose: Purpose) -> Result<()> {
         let storage = &*shared.storage;
-        let position @ Position { sequence, start, .. } = log.position();
+        // A dump reads the base under the log as it found it, so nothing newer may reach the base meanwhile. The log
+        // would grow as much if only its recycling waited.
+        let Some(Position { sequence, start, .. }) = self.begin(shared, log)? else { return Ok(()) };
         let file_len = shared.state().catalog.file.end();
-        if position.sequence > self.headers.header.sequence {
+        if sequence > self.headers.header.sequence {
             log.sync_sequence(sequence)?;
             fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
         }
@@ -206,16 +210,26 @@ impl Work {
         self.recycle(shared, log, start, sequence)
     }
 
-    /// Frees the log before `start`, unless somebody retains it; past the limit the readers are told and lose it.
-    fn recycle(&mut self, shared: &Shared, log: &Log, start: LogStart, sequence: u64) -> Result<()> {
-        if log.recycle(start, false)? == Recycled::Held {
-            if log.held_len() <= shared.options.log_limit {
-                return Ok(());
-            }
-            self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
-            log.recycle(start, true)?;
+    /// The end of the log, up to which it may be folded; `None` while somebody retains it. Past the limit the readers
+    /// are told by the header that they lost their hold.
+    fn begin(&mut self, shared: &Shared, log: &Log) -> Result<Option<Position>> {
+        if let Some(position) = log.position_unless_held()? {
+            return Ok(Some(position));
         }
-        shared.state().catalog.file.release(sequence);
+        if log.held_len() <= shared.options.log_limit {
+            return Ok(None);
+        }
+        self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
+        self.forced = true;
+        Ok(Some(log.position()))
+    }
+
+    /// Frees the log before `start`, unless somebody retains it who was not told otherwise.
+    fn recycle(&mut self, shared: &Shared, log: &Log, start: LogStart, sequence: u64) -> Result<()> {
+        let forced = std::mem::take(&mut self.forced);
+        if log.recycle(start, forced)? == Recycled::Done {
+            shared.state().catalog.file.release(sequence);
+        }
         Ok(())
     }
 }

@@ -23,7 +23,18 @@ pub struct Describer {
     /// Position of each named type in the schema; of one that is being defined, where it will be.
     defined: HashMap<TypeId, String>,
     names: HashMap<String, TypeId>,
+    depth: Depth,
     fault: Option<Error>,
+}
+
+/// How far describing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Depth {
+    /// Into every type that is named.
+    #[default]
+    Descriptors,
+    /// No further than names.
+    Names,
 }
 
 /// A record type that was described.
@@ -67,6 +78,14 @@ impl Describer {
         describer.finish()
     }
 
+    /// The shape of a type, without the descriptors of the types it names.
+    ///
+    /// The name of a generic type is made of its arguments' shapes, and is asked for while a type is described; if
+    /// naming described the arguments, a type that refers to itself through an argument would be named for ever.
+    pub(crate) fn shape_of<T: Field>() -> Shape {
+        T::describe(&mut Self { depth: Depth::Names, ..Self::default() })
+    }
+
     fn finish(self) -> Result<Description> {
         match self.fault {
             Some(fault) => Err(fault),
@@ -77,7 +96,7 @@ impl Describer {
     /// The shape of a named type; `describe` is asked for its descriptor the first time.
     pub fn define<T: Field>(&mut self, name: String, describe: impl FnOnce(&mut Self) -> TypeDescriptor) -> Shape {
         let id = TypeId::of::<T>();
-        if self.defined.contains_key(&id) {
+        if self.depth == Depth::Names || self.defined.contains_key(&id) {
             return Shape::Inline(name);
         }
         if self.names.insert(name.clone(), id).is_some() {
@@ -101,9 +120,7 @@ impl Describer {
     /// The name of a record type that something refers to; it is described too.
     pub fn record<T: Record>(&mut self) -> String {
         let name = T::name();
-        if !self.defined.contains_key(&TypeId::of::<T>()) {
-            T::describe(self);
-        }
+        T::describe(self);
         name
     }
 

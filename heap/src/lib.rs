@@ -93,9 +93,10 @@ pub use {
     transaction::{Durability, Sequence, Transaction},
 };
 
-/// What the derive expands to; not for direct use.
 #[cfg(feature = "arena")]
 #[doc(hidden)]
-pub mod derive {
-    pub use migrate;
-}
+pub mod derive;
+
+// The derive names this crate by its path, and its own tests derive too.
+#[cfg(test)]
+extern crate self as heap;

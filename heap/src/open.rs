@@ -25,7 +25,7 @@ use crate::format::{BLOCK, REGION};
 use crate::heap::Heap;
 use crate::log::Log;
 use crate::options::Options;
-use crate::raw::{Arena, Gate, Space};
+use crate::raw::{Arena, ForkMark, Gate, Space};
 use crate::read::{self, Checks, Reader, Regions};
 use crate::recover::{self, Recovered};
 use crate::shared::Shared;
@@ -121,7 +121,7 @@ pub(crate) fn close(shared: &Shared) {
         checkpointer.stop(shared);
     }
     shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    if shared.log.is_some() && shared.owner == std::process::id() {
+    if shared.log.is_some() && shared.mark.is_here() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
 }
@@ -304,6 +304,7 @@ fn assemble(
         first_generation: header.first_generation,
         hash_key: header.hash_key,
         poison: OnceLock::new(),
+        mark: ForkMark::new().map_err(|source| Error::Io { action: "map a page".into(), source })?,
         owner: std::process::id(),
         options,
         space,

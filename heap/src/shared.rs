@@ -16,7 +16,7 @@ use crate::format::slot::{self, Kind};
 use crate::handles::{List, Ref};
 use crate::log::Log;
 use crate::options::Options;
-use crate::raw::{Gate, Refusal, Space, View};
+use crate::raw::{ForkMark, Gate, Refusal, Space, View};
 use crate::state::State;
 use crate::stats::Stats;
 use crate::storage::{File, Storage};
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) hash_key: [u8; 16],
     /// Why the heap refuses everything until it is opened again.
     pub(crate) poison: OnceLock<String>,
+    pub(crate) mark: ForkMark,
     /// The process that opened the heap.
     pub(crate) owner: u32,
 }
@@ -62,7 +63,7 @@ impl Shared {
         if let Some(why) = self.poison.get() {
             return Err(Error::Poisoned(why.clone()));
         }
-        if std::process::id() != self.owner {
+        if !self.mark.is_here() {
             return Err(Error::Forked { owner: self.owner });
         }
         Ok(())

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "dump")]
+mod dump;
 mod error;
 pub mod export;
 pub mod inspect;
@@ -15,6 +17,8 @@ mod sample;
 mod seal;
 mod verify;
 
+#[cfg(feature = "dump")]
+pub use dump::{DumpOptions, DumpSource, Dumped, Held, Secrets, dump, secret_fields};
 pub use error::{Error, Result};
 pub use open::{open_file, open_file_with};
 pub use output::{OutputFile, Replace};

@@ -23,16 +23,21 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod door;
 pub(crate) mod field;
+mod fork;
 mod gate;
 mod layout;
 mod lock;
 mod log_map;
 mod read;
+#[cfg(test)]
+mod smoke;
 mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;
