@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
+use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
 use crate::format::header::{Header, LogStart, PAGE};
-use crate::format::BLOCK;
 use crate::log::{Log, Position, Recycled, Segments, scan};
 use crate::shared::Shared;
 use crate::storage::{File, Storage};

@@ -28,10 +28,7 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     ownership::settle(state, shared, raw)?;
     let registry = shared.binder().archive_if_changed();
     let sequence = state.sequence + 1;
-    state
-        .catalog
-        .make_room(&*shared.storage, sequence, registry.as_deref())
-        .map_err(|error| shared.no_room(error))?;
+    state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;

@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -35,12 +35,12 @@ mod guard;
 mod handles;
 #[cfg(feature = "arena")]
 mod heap;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod map;
 #[cfg(feature = "arena")]
 mod naming;
@@ -59,7 +59,7 @@ mod recover;
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;
@@ -71,9 +71,8 @@ mod table;
 #[cfg(feature = "arena")]
 mod transaction;
 pub mod verify;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod walk;
-
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;

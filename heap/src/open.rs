@@ -361,4 +361,3 @@ impl Regions for ArenaRegions<'_> {
         Some(self.0.loaded(number, region.len))
     }
 }
-

@@ -76,7 +76,10 @@ impl Shared {
 
     /// A failed allocation: no room, which leaves everything as it was, or worse.
     pub(crate) fn no_room(&self, error: io::Error) -> Error {
-        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        ) {
             Error::NoRoom(error)
         } else {
             Error::Io { action: format!("allocate room in {}", self.path.display()), source: error }
@@ -155,12 +158,9 @@ impl Shared {
             return Ok(found);
         }
         let handle = Handle::from_bits(record.to_bits());
-        let name = RecordName {
-            type_name: T::name(),
-            number: u64::from(handle.index),
-            generation: handle.generation,
-        };
-        let own = view.space().is_bound_to::<T>(handle.region) && handle.index < view.space().record_slots(handle.region);
+        let name = RecordName { type_name: T::name(), number: u64::from(handle.index), generation: handle.generation };
+        let own =
+            view.space().is_bound_to::<T>(handle.region) && handle.index < view.space().record_slots(handle.region);
         Err(if own { Error::Stale(name) } else { Error::Foreign(name, T::name()) })
     }
 
@@ -257,9 +257,10 @@ impl Shared {
         let state = self.state();
         let table = self.table_of::<T>(&state, view)?;
         let regions = table.map(|table| state.catalog.tables[table as usize].regions.clone()).unwrap_or_default();
-        Ok(regions.into_iter().flat_map(move |region| view.region_records::<T>(region)).map(
-            |(bits, record)| (Ref::from_bits(bits), record),
-        ))
+        Ok(regions
+            .into_iter()
+            .flat_map(move |region| view.region_records::<T>(region))
+            .map(|(bits, record)| (Ref::from_bits(bits), record)))
     }
 
     /// Folds the log into the base now.

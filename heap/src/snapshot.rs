@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::field::Record;
 use crate::format::catalog::RootEntry;
 use crate::guard::{Inner, Reader, indexing};
-use crate::field::Field;
 use crate::handles::{Bytes, List, Ref, Text};
 use crate::open;
 use crate::raw::{self, Space, View};

@@ -115,11 +115,8 @@ impl<'h> Transaction<'h> {
 
     #[cold]
     fn find_table<T: Record>(&mut self) -> Result<u32> {
-        let shape = self
-            .shared
-            .binder()
-            .bind_record::<T>(self.raw.space(), Unknown::Add)?
-            .expect("an unknown type was added");
+        let shape =
+            self.shared.binder().bind_record::<T>(self.raw.space(), Unknown::Add)?.expect("an unknown type was added");
         let type_number = self.shared.binder().type_number(shape);
         let (first, stride) = (raw::first_of::<T>() as u32, raw::stride_of::<T>() as u32);
         let table = self.state.record_table(shape, first, stride, type_number);
@@ -284,8 +281,7 @@ impl<'h> Transaction<'h> {
             len: bytes.len() as u64,
             max: u64::from(u32::MAX),
         })?;
-        let header =
-            self.state.give_value(self.shared, &mut self.raw, slot::HEADER + bytes.len() as u64, kind, len)?;
+        let header = self.state.give_value(self.shared, &mut self.raw, slot::HEADER + bytes.len() as u64, kind, len)?;
         self.raw.write_bytes(Value { at: header, word: 0 }, slot::HEADER, bytes);
         Ok(self.value_bits(header))
     }

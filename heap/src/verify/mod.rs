@@ -17,6 +17,8 @@ mod slots;
 mod values;
 
 #[cfg(test)]
+mod map_tests;
+#[cfg(test)]
 mod tests;
 
 pub use report::{Report, TypeCount};
@@ -52,6 +54,7 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
     let records = infos.iter().map(RecordRegion::new).collect();
     let context = Context {
         order: header.byte_order.into(),
+        hash_key: header.hash_key,
 
         catalog,
         registry,
@@ -70,6 +73,8 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
 /// What does not change while verifying.
 struct Context<'a> {
     order: ByteOrder,
+    /// For the places of keys in hash maps.
+    hash_key: [u8; 16],
     catalog: &'a Catalog,
     registry: &'a Registry,
     index: TypeIndex<'a>,

@@ -102,6 +102,19 @@ impl From<Fault> for ElementFault {
     }
 }
 
+/// A fault, or what the code of maps has to say about one of theirs.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Fault(ElementFault),
+    Map(String),
+}
+
+impl<F: Into<ElementFault>> From<F> for Trouble {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
 impl From<What> for ElementFault {
     fn from(what: What) -> Self {
         Fault::of(what).into()
@@ -115,8 +128,8 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
             continue;
         }
         for index in 0..info.used {
-            if let Err(fault) = check_value(context, state, info, index) {
-                return Err(place::error(context, info, index, fault));
+            if let Err(trouble) = check_value(context, state, info, index) {
+                return Err(place::error(context, info, index, trouble));
             }
         }
     }
@@ -125,7 +138,7 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
 
 fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shape: u32) -> Result<()> {
     let Some(program) = context.programs.value(shape) else { return Ok(()) };
-    if !program.has_handles() {
+    if !program.holds_handles() {
         // The first pass has checked such records.
         return Ok(());
     }
@@ -140,7 +153,7 @@ fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shap
     Ok(())
 }
 
-fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), ElementFault> {
+fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Trouble> {
     let word = state.words[info.words + index as usize];
     let kind = word.kind();
     if !matches!(kind, Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap) {
@@ -153,13 +166,13 @@ fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index:
     }
     let len = word_at(bytes, 8, context.order);
     match kind {
-        Kind::ListInline => check_elements(context, state, &Elements { info, index, fixed: 16, shape, len }),
+        Kind::ListInline => Ok(check_elements(context, state, &Elements { info, index, fixed: 16, shape, len })?),
         Kind::ListSpilled => {
             if !is_zero(&bytes[24..]) {
                 return Err(What::Slack.into());
             }
             let (info, index) = own(context, state, word_at(bytes, 16, context.order), Kind::Buffer, shape)?;
-            check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })
+            Ok(check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })?)
         }
         Kind::Map => map::verify_map(context, state, bytes, shape),
         _ => map::verify_sorted(context, state, bytes, shape),

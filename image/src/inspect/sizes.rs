@@ -114,7 +114,7 @@ impl View<'_> {
         shape: u32,
         pending: &mut Vec<(Target, u64)>,
     ) -> Result<()> {
-        let Some(program) = self.programs.value(shape).filter(|program| program.has_handles()) else { return Ok(()) };
+        let Some(program) = self.programs.value(shape).filter(|program| program.holds_handles()) else { return Ok(()) };
         let size = program.size() as u64;
         if count.checked_mul(size).and_then(|len| len.checked_add(start)).is_none_or(|end| end > slot.at + slot.len) {
             return Err(super::beyond(slot.region));
