@@ -30,9 +30,7 @@ fn place() -> Place {
 
 fn build(heap: &Heap, count: u64) -> Vec<Ref<Node>> {
     let mut tx = heap.write().unwrap();
-    let board = tx
-        .root_or_insert("board", |tx| Ok(Board { title: tx.text("hello")?, nodes: tx.list()? }))
-        .unwrap();
+    let board = tx.root_or_insert("board", |tx| Ok(Board { title: tx.text("hello")?, nodes: tx.list()? })).unwrap();
     let mut nodes = Vec::new();
     for id in 0..count {
         let name = tx.text(&format!("node-{id:011}")).unwrap();
