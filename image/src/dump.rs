@@ -113,7 +113,8 @@ impl Held {
             let remedy = "image open, or copy the file";
             return Err(heap::Error::WrongDoor { path, found: "a sealed image already", remedy }.into());
         }
-        let file = storage.base().try_clone().map_err(|error| Error::io(format!("reading {}", path.display()), error))?;
+        let file =
+            storage.base().try_clone().map_err(|error| Error::io(format!("reading {}", path.display()), error))?;
         let (overlay, sequence) = overlay(&storage, &header, file)?;
         let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
         Ok(Self { storage, path, header, reader, sequence })
