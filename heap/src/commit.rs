@@ -122,10 +122,14 @@ impl Direct {
 }
 
 /// Writes and syncs the fresh extents when they are many; else the frame zeroes their place in the file first.
-fn write_fresh_extents(state: &State, shared: &Shared, raw: &Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
+fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
     let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
     let total: u64 = fresh().map(|extent| extent.len).sum();
     let mut direct = Direct::default();
+    if total >= DIRECT {
+        // Memory goes to the file as it is, and flags are not for the file.
+        raw.clear_flags();
+    }
     for extent in fresh().filter(|extent| extent.len > 0) {
         if total < DIRECT {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {

@@ -30,11 +30,11 @@ mod file_space;
 pub mod fold;
 pub mod format;
 #[cfg(feature = "arena")]
+mod front;
+#[cfg(feature = "arena")]
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
-#[cfg(feature = "arena")]
-mod heap;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
@@ -84,9 +84,9 @@ pub use error::{Corruption, Error, Place, RecordName, Result};
 pub use {
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
+    front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    heap::Heap,
     options::Options,
     snapshot::Snapshot,
     stats::Stats,

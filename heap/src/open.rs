@@ -22,7 +22,7 @@ use crate::format::catalog::{ExtentEntry, ROOT_AT, TableKind};
 use crate::format::handle::LAST_GENERATION;
 use crate::format::header::{FileState, Header};
 use crate::format::{BLOCK, REGION};
-use crate::heap::Heap;
+use crate::front::Heap;
 use crate::log::Log;
 use crate::options::Options;
 use crate::raw::{Arena, ForkMark, Gate, Space};

@@ -220,7 +220,7 @@ impl Shared {
             let found = holds.and_then(|shape| binder.registry().shapes.get(shape as usize));
             return Err(Error::RootType {
                 name: name.to_owned(),
-                found: found.map_or_else(|| "value".to_owned(), |shape| format!("{shape:?}")),
+                found: found.map_or_else(|| "value".to_owned(), Shape::to_string),
                 asked: T::name(),
             });
         }

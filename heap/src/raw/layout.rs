@@ -1,6 +1,8 @@
 //! What the compiler does with an `Option` of a primitive, found out and asserted while compiling: Rust promises
 //! nothing about it.
 
+#![allow(unnecessary_transmutes, reason = "the bytes themselves are what is asked for")]
+
 use std::mem::{MaybeUninit, transmute};
 
 /// Options that have a tag before the value, for types of which any initialised bytes are a value.

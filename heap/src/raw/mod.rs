@@ -31,8 +31,6 @@ mod layout;
 mod lock;
 mod log_map;
 mod read;
-#[cfg(test)]
-mod smoke;
 mod space;
 mod write;
 
