@@ -4,16 +4,18 @@
 //! where a wrong value is an error at its place and the rest stays readable.
 
 mod cells;
+mod map;
 mod path;
 mod show;
 mod sizes;
 mod value;
 
 pub use cells::{Cached, Cells};
+pub use map::{Entry, Map};
 pub use path::{Found, Path, Start, Step};
 pub use show::escape;
 pub use sizes::Sizes;
-pub use value::{Item, List, Map, Reference, Value};
+pub use value::{Item, List, Reference, Value};
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use heap::read::{Checks, Reader};
 
 use super::*;
 use crate::export::{Format, export};
-use crate::sample::board;
+use crate::sample::{board, maps};
 
 /// Runs `look` over a view that reads pieces and over one in memory: both see the same.
 fn with_views(file: &[u8], look: impl Fn(&View<'_>)) {
@@ -140,4 +140,36 @@ fn opening_reads_a_part_of_the_file() {
     let view = View::of_reader(&reader).unwrap();
     assert!(show_at(&view, ".board.tasks[20000].title").is_ok());
     assert!(count.get() < file.len() as u64 / 8, "{} of {}", count.get(), file.len());
+}
+
+#[test]
+fn the_entries_of_maps_are_all_there_and_sorted_ones_in_order() {
+    for count in [0, 1, 5, 300] {
+        let fixture = maps(count);
+        with_views(&fixture.file(), |view| {
+            let mut lines = Vec::new();
+            export(view, Format::JsonLines, &mut lines).unwrap();
+            let record: serde_json::Value = serde_json::from_slice(&lines).unwrap();
+            let entries = |field: &str| record[field]["$map"].as_array().unwrap().clone();
+            let mut names: Vec<i64> = entries("by_name").iter().map(|entry| entry[1].as_i64().unwrap()).collect();
+            assert!(entries("by_name").iter().all(|entry| entry[0] == format!("n{}", entry[1])));
+            names.sort_unstable();
+            assert_eq!(names, (0..i64::from(count)).collect::<Vec<_>>());
+            let numbers = entries("by_number");
+            assert_eq!(numbers.len(), count as usize);
+            for (expected, entry) in numbers.iter().enumerate() {
+                assert_eq!(entry[0], expected);
+                let text = entry[1][0].as_str().unwrap();
+                assert_eq!(text[1..].parse::<usize>().unwrap() * 7 % count as usize, expected);
+            }
+            let index = view.table_of("Index").unwrap();
+            let sizes = view.table_sizes(index).unwrap();
+            let all: u64 = fixture.tables.iter().map(|table| table.live * u64::from(table.stride)).sum();
+            assert_eq!(sizes.total(), all);
+        });
+    }
+    with_views(&maps(2).file(), |view| {
+        let shown = show_at(view, ".index").unwrap();
+        assert!(shown.contains("by_number {2} 0: [1] \"v0\" 1: [1] \"v1\""), "{shown}");
+    });
 }
