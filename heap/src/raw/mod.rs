@@ -23,6 +23,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod bytes;
 pub(crate) mod field;
 mod gate;
 mod layout;
@@ -31,6 +32,7 @@ mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub use bytes::{bytes_of, value_of};
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};
 pub(crate) use space::{RegionPlan, Space, cache_slot};
