@@ -117,11 +117,15 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
 
 /// The last checkpoint, so that the file alone is the heap; then the locks go.
 pub(crate) fn close(shared: &Shared) {
+    if !shared.mark.is_here() {
+        // A forked child has neither the checkpoint's thread nor the right to write.
+        return;
+    }
     if let Some(checkpointer) = shared.checkpointer.get() {
         checkpointer.stop(shared);
     }
     shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    if shared.log.is_some() && shared.mark.is_here() {
+    if shared.log.is_some() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
 }
