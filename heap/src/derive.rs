@@ -2,6 +2,8 @@
 
 pub use migrate;
 
+pub use crate::raw::{bytes_of, value_of};
+
 use migrate::{Body, FieldAttributes, Integer, SecretMode, Shape, TypeAttributes, TypeDescriptor, Variant};
 
 use crate::describe::Describer;

@@ -96,7 +96,3 @@ pub use {
 #[cfg(feature = "arena")]
 #[doc(hidden)]
 pub mod derive;
-
-// The derive names this crate by its path, and its own tests derive too.
-#[cfg(test)]
-extern crate self as heap;

@@ -85,7 +85,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
-    let shared = Arc::new(assemble(path, storage, options, header, Some(log), space, &catalog)?);
+    let shared = Arc::new(assemble(path, storage, (options, door), header, Some(log), space, &catalog)?);
     announce(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
@@ -111,7 +111,7 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     let (_, catalog) = reader.into_catalog();
     verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
-    let shared = assemble(path.to_owned(), &storage, options, header, None, space, &catalog)?;
+    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), header, None, space, &catalog)?;
     Ok(Heap { shared: Arc::new(shared) })
 }
 
@@ -276,7 +276,7 @@ fn check_fits(space: &Space, extent: &ExtentEntry) -> Result<u64> {
 fn assemble(
     path: PathBuf,
     storage: &Arc<dyn Storage>,
-    options: Options,
+    (options, door): (Options, Door),
     header: Header,
     log: Option<Log>,
     space: Space,
@@ -304,6 +304,9 @@ fn assemble(
         first_generation: header.first_generation,
         hash_key: header.hash_key,
         poison: OnceLock::new(),
+        door,
+        figures: Mutex::default(),
+        snapshots: Mutex::new(Vec::new()),
         mark: ForkMark::new().map_err(|source| Error::Io { action: "map a page".into(), source })?,
         owner: std::process::id(),
         options,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use migrate::Shape;
 
@@ -15,6 +15,7 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::handles::{List, Ref};
 use crate::log::Log;
+use crate::open::Door;
 use crate::options::Options;
 use crate::raw::{ForkMark, Gate, Refusal, Space, View};
 use crate::state::State;
@@ -41,6 +42,11 @@ pub(crate) struct Shared {
     pub(crate) hash_key: [u8; 16],
     /// Why the heap refuses everything until it is opened again.
     pub(crate) poison: OnceLock<String>,
+    pub(crate) door: Door,
+    /// Snapshots that may still show pages of the base.
+    pub(crate) snapshots: Mutex<Vec<Weak<Space>>>,
+    /// The figures last asked for, for when a transaction holds the state.
+    pub(crate) figures: Mutex<Stats>,
     pub(crate) mark: ForkMark,
     /// The process that opened the heap.
     pub(crate) owner: u32,
@@ -56,6 +62,18 @@ impl Shared {
     /// The binder, for a moment.
     pub(crate) fn binder(&self) -> MutexGuard<'_, Binder> {
         self.binder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Snapshots that may still show pages of the base.
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Weak<Space>>> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a snapshot may still show pages of the base.
+    pub(crate) fn has_snapshots(&self) -> bool {
+        let mut snapshots = self.snapshots();
+        snapshots.retain(|snapshot| snapshot.strong_count() > 0);
+        !snapshots.is_empty()
     }
 
     /// Whether the heap may be used at all.
@@ -84,6 +102,11 @@ impl Shared {
         } else {
             Error::Io { action: format!("allocate room in {}", self.path.display()), source: error }
         }
+    }
+
+    /// What waits for the transaction to end cannot be asked for by the thread that has it.
+    pub(crate) fn refuse_within_transaction(&self) -> Result<()> {
+        if self.gate.is_writer_here() { Err(Error::Deadlock { held: "write" }) } else { Ok(()) }
     }
 
     /// Begins a transaction.
@@ -265,6 +288,7 @@ impl Shared {
 
     /// Folds the log into the base now.
     pub(crate) fn checkpoint_now(&self) -> Result<()> {
+        self.refuse_within_transaction()?;
         self.checkpointer.get().ok_or(Error::NoDisk)?.now(self)
     }
 

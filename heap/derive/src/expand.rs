@@ -20,7 +20,7 @@ pub(crate) fn item(item: &Item) -> TokenStream {
     let ident = &item.ident;
     let this = quote!(#ident #arguments);
     let parts = match &item.body {
-        Body::Struct(fields) => structure(item, fields),
+        Body::Struct(fields) => structure(item, &this, fields),
         Body::Enum(variants) => enumeration(item, &generics, &this, variants),
     };
     let Parts { items, describe, patterns, types } = parts;
@@ -98,14 +98,14 @@ fn name(item: &Item) -> TokenStream {
     quote!(::heap::derive::name_with(#name, &[#(#arguments),*]))
 }
 
-fn structure(item: &Item, fields: &[Field]) -> Parts {
+fn structure(item: &Item, this: &TokenStream, fields: &[Field]) -> Parts {
     let described = fields.iter().map(|field| {
         let member = &field.member;
         describe_field(field, &quote!(::core::mem::offset_of!(Self, #member)))
     });
     let attributes = type_attributes(&item.settings);
     let ident = &item.ident;
-    let pattern = pattern(&quote!(#ident), fields);
+    let pattern = pattern(&quote!(#ident), this, fields);
     Parts {
         items: TokenStream::new(),
         describe: quote! {
@@ -163,7 +163,7 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
             quote!((::core::mem::size_of::<#mirror #arguments>(), ::core::mem::align_of::<#mirror #arguments>())),
         );
         let (ident, case) = (&item.ident, &variant.ident);
-        patterns.push(pattern(&quote!(#ident::#case), &variant.fields));
+        patterns.push(pattern(&quote!(#ident::#case), this, &variant.fields));
         previous = Some(constant);
     }
     let attributes = type_attributes(&item.settings);
@@ -180,10 +180,10 @@ fn describe_field(field: &Field, offset: &TokenStream) -> TokenStream {
     quote!(::heap::derive::field::<#ty>(describer, #name, #offset, #attributes))
 }
 
-fn pattern(path: &TokenStream, fields: &[Field]) -> TokenStream {
+fn pattern(path: &TokenStream, this: &TokenStream, fields: &[Field]) -> TokenStream {
     let members = fields.iter().map(|field| &field.member);
     let bindings: Vec<_> = (0..fields.len()).map(|position| format_ident!("field{position}")).collect();
-    let types = fields.iter().map(|field| &field.ty);
+    let types = fields.iter().map(|field| without_self(field.ty.to_token_stream(), this));
     quote!(#path { #(#members: #bindings),* } => { #(let _: &#types = #bindings;)* })
 }
 

@@ -162,14 +162,8 @@ handles! {
     [] Text, true, |_describer| Shape::Text;
     [] Bytes, true, |_describer| Shape::Bytes;
     [T: Field] List<T>, true, |describer| Shape::List(Box::new(describer.element::<T>()));
-    [K: Key, V: Field] Map<K, V>, true, |describer| describer.map::<Self>(|describer| Shape::Map {
-        key: Box::new(K::describe(describer)),
-        value: Box::new(V::describe(describer)),
-    });
-    [K: Key, V: Field] SortedMap<K, V>, true, |describer| describer.map::<Self>(|describer| Shape::SortedMap {
-        key: Box::new(K::describe(describer)),
-        value: Box::new(V::describe(describer)),
-    });
+    [K: Key, V: Field] Map<K, V>, true, |describer| describer.map::<Self, K, V>(|key, value| Shape::Map { key, value });
+    [K: Key, V: Field] SortedMap<K, V>, true, |describer| describer.map::<Self, K, V>(|key, value| Shape::SortedMap { key, value });
 }
 
 // SAFETY: elements side by side.

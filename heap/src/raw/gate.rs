@@ -173,9 +173,8 @@ impl Gate {
         self.wake(&state);
     }
 
-    /// Whether nobody is in.
-    pub(crate) fn is_empty(&self) -> bool {
-        let state = self.lock();
-        state.writer.is_none() && state.readers.is_empty()
+    /// Whether this thread is the writer.
+    pub(crate) fn is_writer_here(&self) -> bool {
+        self.lock().writer == Some(thread::current().id())
     }
 }

@@ -23,6 +23,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod bytes;
 mod door;
 pub(crate) mod field;
 mod fork;
@@ -35,6 +36,7 @@ mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub use bytes::{bytes_of, value_of};
 pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use lock::ofd_lock;
