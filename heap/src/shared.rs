@@ -128,7 +128,7 @@ impl Shared {
         let Some(log) = &self.log else { return Ok(()) };
         let sequence = state.sequence + 1;
         match log.append(sequence, &state.payload) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error @ Error::NoRoom(_)) => Err(error),
             Err(error) => {
                 self.poison(&error);
@@ -141,7 +141,7 @@ impl Shared {
     #[inline]
     pub(crate) fn after_commit(&self) {
         if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
-            checkpointer.notice(log.len());
+            checkpointer.notice(log.live_len());
         }
     }
 

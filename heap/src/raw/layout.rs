@@ -1,6 +1,7 @@
 //! What the compiler does with an `Option` of a primitive, found out and asserted while compiling: Rust promises
 //! nothing about it.
 
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand in the line before")]
 #![allow(unnecessary_transmutes, reason = "the bytes themselves are what is asked for")]
 
 use std::mem::{MaybeUninit, transmute};
@@ -16,8 +17,9 @@ macro_rules! assert_tagged {
             // SAFETY: any bytes are values of a number type.
             let number: $value = unsafe { transmute([0x5a_u8; VALUE]) };
             // SAFETY: any bytes are a `MaybeUninit<u8>`.
-            let (none, some): ([MaybeUninit<u8>; SIZE], [MaybeUninit<u8>; SIZE]) =
-                unsafe { (transmute(None::<$value>), transmute(Some(number))) };
+            let none: [MaybeUninit<u8>; SIZE] = unsafe { transmute(None::<$value>) };
+            // SAFETY: as above.
+            let some: [MaybeUninit<u8>; SIZE] = unsafe { transmute(Some(number)) };
             let lowest = if cfg!(target_endian = "little") { 0 } else { TAG - 1 };
             // What the descriptor says is what is there. Every byte of the tag is a byte that the compiler writes:
             // reading one that is not initialised is an error while compiling.
