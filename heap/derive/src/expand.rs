@@ -26,8 +26,12 @@ pub(crate) fn item(item: &Item) -> TokenStream {
     let Parts { items, describe, patterns, types } = parts;
     let owners = types.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as ::heap::Field>::OWNER));
     let name = name(item);
-    // With parameters the assertion waits for a use of the type, in `describe` and `OWNER`.
-    let plain = generics.params.is_empty().then(|| quote!(const _: () = ::heap::derive::assert_plain::<#ident>();));
+    // With parameters the assertion, which `OWNER` makes too, waits for a use of the type; the trait does not.
+    let plain = if generics.params.is_empty() {
+        quote!(const _: () = ::heap::derive::assert_plain::<#ident>();)
+    } else {
+        quote!(impl #parameters ::heap::derive::RecordsDoNotImplementDrop for #this #bounds {})
+    };
 
     quote! {
         const _: () = {
@@ -177,7 +181,9 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
 
 fn describe_field(field: &Field, offset: &TokenStream) -> TokenStream {
     let (ty, name, attributes) = (&field.ty, &field.name, field_attributes(&field.settings));
-    quote!(::heap::derive::field::<#ty>(describer, #name, #offset, #attributes))
+    // The same words as for `OWNER`, so that the compiler finds the two complaints equal and reports one.
+    let shape = quote_spanned!(ty.span()=> <#ty as ::heap::Field>::describe(describer));
+    quote!(::heap::derive::field(#name, #offset, #shape, #attributes))
 }
 
 fn pattern(path: &TokenStream, this: &TokenStream, fields: &[Field]) -> TokenStream {
