@@ -7,7 +7,7 @@
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, LitStr, Type, parse_quote};
+use syn::{GenericParam, Generics, LitStr, Type, WherePredicate, parse_quote};
 
 use crate::check;
 use crate::parse::{Body, Field, Item, Variant};
@@ -76,12 +76,21 @@ struct Parts {
     types: Vec<Type>,
 }
 
-/// Type parameters are fields of the type in one way or another.
+/// Type parameters are fields of the type in one way or another. The bound joins those that a parameter has, because a
+/// bound in two places is something that linters complain about to the user.
 fn bounded(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
-    let idents: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
-    for ident in idents {
-        generics.make_where_clause().predicates.push(parse_quote!(#ident: ::heap::Field));
+    let mut predicates = Vec::<WherePredicate>::new();
+    for parameter in generics.type_params_mut() {
+        if parameter.bounds.is_empty() {
+            let ident = &parameter.ident;
+            predicates.push(parse_quote!(#ident: ::heap::Field));
+        } else {
+            parameter.bounds.push(parse_quote!(::heap::Field));
+        }
+    }
+    if !predicates.is_empty() {
+        generics.make_where_clause().predicates.extend(predicates);
     }
     generics
 }
