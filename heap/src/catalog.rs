@@ -135,7 +135,12 @@ impl Catalog {
     /// Makes room in every stream for what it holds now, and for the checksum of every block of the file.
     ///
     /// Runs that move are given up with the commit `sequence`.
-    pub(crate) fn make_room(&mut self, storage: &dyn Storage, sequence: u64, registry: Option<&[u8]>) -> io::Result<()> {
+    pub(crate) fn make_room(
+        &mut self,
+        storage: &dyn Storage,
+        sequence: u64,
+        registry: Option<&[u8]>,
+    ) -> io::Result<()> {
         self.make_stream_room(storage, sequence, Stream::Tables, (self.tables.len() * TABLE_ENTRY) as u64)?;
         self.make_stream_room(storage, sequence, Stream::Extents, (self.extents.len() * EXTENT_ENTRY) as u64)?;
         self.make_stream_room(storage, sequence, Stream::Roots, (self.roots.len() * ROOT_ENTRY) as u64)?;

@@ -30,7 +30,7 @@ pub(crate) trait Keys<B: ?Sized> {
     type Query: ?Sized;
 
     /// Hash of a key asked for.
-    fn hash(&self, query: &Self::Query) -> u64;
+    fn hash(&self, buffers: &B, query: &Self::Query) -> Result<u64>;
     /// Hash of a stored key.
     fn hash_stored(&self, buffers: &B, stored: &[u8]) -> Result<u64>;
     /// Order of a stored key relative to one asked for.
@@ -38,7 +38,7 @@ pub(crate) trait Keys<B: ?Sized> {
     /// Order of two stored keys.
     fn compare_stored(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<Ordering>;
     /// Order of two keys asked for.
-    fn compare_queries(&self, one: &Self::Query, other: &Self::Query) -> Ordering;
+    fn compare_queries(&self, buffers: &B, one: &Self::Query, other: &Self::Query) -> Result<Ordering>;
 
     /// Whether a stored key is the one asked for.
     #[inline(always)]
@@ -109,8 +109,8 @@ impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for TypedKeys<K> {
     type Query = K::Query;
 
     #[inline(always)]
-    fn hash(&self, query: &K::Query) -> u64 {
-        K::hash(query, &self.hash_key)
+    fn hash(&self, _: &B, query: &K::Query) -> Result<u64> {
+        Ok(K::hash(query, &self.hash_key))
     }
 
     #[inline(always)]
@@ -129,8 +129,8 @@ impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for TypedKeys<K> {
     }
 
     #[inline(always)]
-    fn compare_queries(&self, one: &K::Query, other: &K::Query) -> Ordering {
-        one.cmp(other)
+    fn compare_queries(&self, _: &B, one: &K::Query, other: &K::Query) -> Result<Ordering> {
+        Ok(one.cmp(other))
     }
 
     #[inline(always)]
@@ -262,6 +262,11 @@ impl<K: FixedKey, const N: usize> KeyBytes for [K; N] {
 pub(crate) fn text_view<'a, B: ReadBuffers + ?Sized>(buffers: &'a B, stored: &[u8]) -> Result<&'a str> {
     buffers.text(u64::from_ne_bytes(array_at(stored, 0)))
 }
+
+mod described;
+
+#[allow(unused_imports, reason = "the verifier's keys")]
+pub(crate) use described::DescribedKeys;
 
 #[cfg(test)]
 pub(crate) mod tests {

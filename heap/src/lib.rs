@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -19,24 +19,28 @@ mod commit;
 #[cfg(feature = "arena")]
 pub mod control;
 #[cfg(feature = "arena")]
+mod create;
+#[cfg(feature = "arena")]
 mod describe;
 mod error;
 #[cfg(feature = "arena")]
 mod file_map;
 #[cfg(feature = "arena")]
 mod file_space;
+pub mod fold;
 pub mod format;
+#[cfg(feature = "arena")]
+mod front;
 #[cfg(feature = "arena")]
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
-#[cfg(feature = "arena")]
-mod heap;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
-#[cfg(feature = "arena")]
+pub mod log;
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod map;
 #[cfg(feature = "arena")]
 mod naming;
@@ -50,10 +54,12 @@ mod ownership;
 mod raw;
 pub mod read;
 #[cfg(feature = "arena")]
+mod recover;
+#[cfg(feature = "arena")]
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;
@@ -65,11 +71,8 @@ mod table;
 #[cfg(feature = "arena")]
 mod transaction;
 pub mod verify;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod walk;
-
-#[cfg(feature = "arena")]
-mod log;
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;
@@ -81,9 +84,9 @@ pub use error::{Corruption, Error, Place, RecordName, Result};
 pub use {
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
+    front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    heap::Heap,
     options::Options,
     snapshot::Snapshot,
     stats::Stats,

@@ -1,8 +1,366 @@
-//! tmp
-use crate::error::*; use std::path::Path; use crate::heap::Heap; use crate::options::Options; use crate::shared::Shared; use crate::raw::*;
-pub(crate) enum Door { Copied, Mapped }
-pub(crate) fn open(_p: &Path, _o: Options, _d: Door) -> Result<Heap> { unimplemented!() }
-pub(crate) fn open_image(_p: &Path, _o: Options) -> Result<Heap> { unimplemented!() }
-pub(crate) fn close(_s: &Shared) {}
+//! Opening and closing: lock, recover, read, verify, bind.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use migrate::Programs;
+
+use crate::binder::Binder;
+use crate::catalog::Catalog;
+use crate::checkpoint::Checkpointer;
+use crate::control;
+use crate::create::{self, Drawn};
+use crate::error::{Error, Result};
+use crate::file_space::FileSpace;
+use crate::format::catalog::{ExtentEntry, ROOT_AT, TableKind};
+use crate::format::handle::LAST_GENERATION;
+use crate::format::header::{FileState, Header};
+use crate::format::{BLOCK, REGION};
+use crate::front::Heap;
+use crate::log::Log;
+use crate::options::Options;
+use crate::raw::{Arena, ForkMark, Gate, Space};
+use crate::read::{self, Checks, Reader, Regions};
+use crate::recover::{self, Recovered};
+use crate::shared::Shared;
+use crate::state::State;
+use crate::storage::real::RealStorage;
+use crate::storage::{File, Lock, LockMode, Storage};
+use crate::table::Table;
+use crate::verify;
+
+/// How the file comes into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// It is read, checked and verified.
+    Copied,
+    /// It is mapped, and believed.
+    Mapped,
+}
+
+/// Opens a heap file, or makes one.
+pub(crate) fn open(path: &Path, options: Options, door: Door) -> Result<Heap> {
+    check_page_size()?;
+    if !path.exists() {
+        make(path, &options)?;
+    }
+    let path = path.canonicalize().map_err(|source| failed("find", path, source))?;
+    let storage: Arc<dyn Storage> = Arc::new(RealStorage::open(&path)?);
+    open_storage(path, &storage, options, door)
+}
+
+/// Opens a heap over a storage that holds a heap's files.
+pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
+    lock(&path, &**storage, &options)?;
+    let opened = open_locked(path, storage, options, door);
+    if opened.is_err() {
+        let _ = storage.lock(Lock::Writer, LockMode::Released);
+    }
+    opened
+}
+
+fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
+    let (header, _) = read::read_header(&BaseSource(storage), &path)?;
+    if header.state == FileState::Image {
+        return Err(Error::WrongDoor { path, found: "a sealed image", remedy: "Heap::open_image" });
+    }
+    if header.write_flags & !crate::format::header::KNOWN_WRITE_FLAGS != 0 {
+        let fault = crate::format::header::HeaderFault::Features(header.write_flags);
+        return Err(Error::Header { path, fault });
+    }
+    let Recovered { headers, log, checksums } = recover::recover(storage, &path, draw_word(&options, 3))?;
+    let header = headers.header.clone();
+    let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
+    let reader = Reader::open(BaseSource(storage), &path, checks)?;
+    check_machine(&path, &header, &reader)?;
+    let space = reserve(options.reserve, reader.catalog().shift())?;
+    load(&reader, &space, storage, door)?;
+    let (_, catalog) = reader.into_catalog();
+    if door == Door::Copied {
+        verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
+    }
+    let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), space, &catalog)?);
+    announce(&shared);
+    Checkpointer::start(&shared, headers, checksums)?;
+    Ok(Heap { shared })
+}
+
+/// Opens an image as a scratch heap.
+pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
+    check_page_size()?;
+    let file = fs::File::open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::NotFound { path: path.to_owned() },
+        _ => failed("open", path, source),
+    })?;
+    let reader = Reader::open(file, path, Checks::Strict)?;
+    let header = reader.header().clone();
+    if header.state == FileState::Live {
+        return Err(Error::WrongDoor { path: path.to_owned(), found: "a live heap", remedy: "Heap::open" });
+    }
+    check_machine(path, &header, &reader)?;
+    let space = reserve(options.reserve, reader.catalog().shift())?;
+    for extent in reader.catalog().extents() {
+        load_extent(&reader, &space, extent)?;
+    }
+    let (_, catalog) = reader.into_catalog();
+    verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
+    let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
+    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), &header, None, space, &catalog)?;
+    Ok(Heap { shared: Arc::new(shared) })
+}
+
+/// The last checkpoint, so that the file alone is the heap; then the locks go.
+pub(crate) fn close(shared: &Shared) {
+    if let Some(checkpointer) = shared.checkpointer.get() {
+        checkpointer.stop(shared);
+    }
+    shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    if shared.log.is_some() && shared.mark.is_here() {
+        let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
+    }
+}
+
+fn failed(action: &str, path: &Path, source: io::Error) -> Error {
+    Error::Io { action: format!("{action} {}", path.display()), source }
+}
+
+/// Blocks are mapped one by one, so pages may not be larger.
+fn check_page_size() -> Result<()> {
+    let page = rustix::param::page_size() as u64;
+    if BLOCK.is_multiple_of(page) {
+        return Ok(());
+    }
+    Err(Error::Platform(format!("this kernel's pages have {page} bytes; heaps need pages of at most {BLOCK}")))
+}
+
+/// Typed access needs records as this machine would lay them out.
+fn check_machine<S: read::Source>(path: &Path, header: &Header, reader: &Reader<S>) -> Result<()> {
+    if reader.byte_order() == migrate::ByteOrder::NATIVE && usize::from(header.pointer_width) == size_of::<usize>() {
+        return Ok(());
+    }
+    Err(Error::Platform(format!("{} was written on a machine of another byte order or pointer width", path.display())))
+}
+
+/// Tells other programs that the heap is open here. It only informs: failing to tell is no failure.
+fn announce(shared: &Shared) {
+    if !shared.options.announce {
+        return;
+    }
+    let program = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let figures = control::Figures::default();
+    let log = crate::storage::real::log_path(&shared.path);
+    if let Ok(info) = control::Info::of_this_process(&shared.path, &log, &program.unwrap_or_default(), figures) {
+        *shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Some(control::ControlFile::create(&shared.path, &info));
+    }
+}
+
+/// A new heap file appears whole, under a name that nobody has.
+fn make(path: &Path, options: &Options) -> Result<()> {
+    let drawn = Drawn {
+        heap_id: draw(options, 1),
+        hash_key: draw(options, 2),
+        first_generation: 1 + draw_word(options, 4) as u32 % (LAST_GENERATION / 2),
+    };
+    let bytes = create::empty_heap(drawn);
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| failed("make", path, io::ErrorKind::InvalidInput.into()))?;
+    let temporary = parent.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
+    let made = (|| {
+        let _ = fs::remove_file(&temporary);
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(options.mode).open(&temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        // A link, unlike a rename, never replaces a heap that somebody else made meanwhile.
+        match fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }?;
+        fs::File::open(parent)?.sync_all()
+    })();
+    let _ = fs::remove_file(&temporary);
+    made.map_err(|source| failed("make", path, source))
+}
+
+/// Sixteen bytes from the seed, or from the system.
+fn draw(options: &Options, purpose: u64) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&draw_word(options, purpose).to_le_bytes());
+    bytes[8..].copy_from_slice(&draw_word(options, purpose + 100).to_le_bytes());
+    bytes
+}
+
+/// A word from the seed by the finaliser of splitmix64, or from the system's randomness by the standard library's
+/// keyed hasher.
+fn draw_word(options: &Options, purpose: u64) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    let Some(seed) = options.seed else { return RandomState::new().hash_one(purpose) };
+    let mut word = seed.wrapping_add(purpose.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}
+
+/// Takes the writer's lock, waiting as long as the options say.
+fn lock(path: &Path, storage: &dyn Storage, options: &Options) -> Result<()> {
+    let until = Instant::now() + options.wait;
+    loop {
+        let locked = storage.lock(Lock::Writer, LockMode::Exclusive);
+        if locked.map_err(|source| failed("lock", path, source))? {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(Error::Busy { path: path.to_owned(), pid: control::for_heap(path).map(|info| info.pid) });
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Reserves an arena, half as large each time the system refuses.
-pub(crate) fn reserve(len: u64, shift: u32) -> Result<Space> { let _ = (len, shift); unimplemented!() }
+pub(crate) fn reserve(len: u64, shift: u32) -> Result<Space> {
+    let mut len = len.max(REGION << (shift - REGION.trailing_zeros())).next_power_of_two();
+    loop {
+        match Arena::reserve(len) {
+            Ok(arena) => return Ok(Space::new(arena, shift)),
+            Err(_) if len > 16 * REGION => len /= 2,
+            Err(source) => return Err(Error::Io { action: format!("reserve {len} bytes of addresses"), source }),
+        }
+    }
+}
+
+fn load<S: read::Source>(reader: &Reader<S>, space: &Space, storage: &Arc<dyn Storage>, door: Door) -> Result<()> {
+    if door == Door::Copied {
+        return reader.catalog().extents().iter().try_for_each(|extent| load_extent(reader, space, extent));
+    }
+    let file = storage.descriptor(File::Base).ok_or(Error::NoDisk)?;
+    // Neighbours in the file that are neighbours in the arena take one mapping.
+    let mut runs: Vec<(u64, u64, u64)> = Vec::new();
+    for extent in reader.catalog().extents() {
+        let at = check_fits(space, &extent.entry)?;
+        match runs.last_mut() {
+            Some((start, len, offset)) if *start + *len == at && *offset + *len == extent.entry.at => {
+                *len += extent.entry.len;
+            }
+            _ => runs.push((at, extent.entry.len, extent.entry.at)),
+        }
+    }
+    for (at, len, offset) in runs {
+        let mapped = space.arena().map_file(at, len, file, offset);
+        mapped.map_err(|source| Error::Io { action: "map the heap file".into(), source })?;
+    }
+    Ok(())
+}
+
+fn load_extent<S: read::Source>(reader: &Reader<S>, space: &Space, extent: &read::Extent) -> Result<()> {
+    let at = check_fits(space, &extent.entry)?;
+    let mapped = space.arena().map_zeros(at, extent.entry.len);
+    mapped.map_err(|source| Error::Io { action: format!("map {} bytes of memory", extent.entry.len), source })?;
+    space.fill_with(at, extent.entry.len, |bytes| reader.read_extent(extent, bytes))
+}
+
+/// Offset of an extent in the arena, which must have room for it.
+fn check_fits(space: &Space, extent: &ExtentEntry) -> Result<u64> {
+    let at = space.region_at(extent.region) + u64::from(extent.offset);
+    if at + extent.len <= space.arena().len() {
+        return Ok(at);
+    }
+    Err(Error::ArenaFull { reserved: space.arena().len() })
+}
+
+fn assemble(
+    path: PathBuf,
+    storage: &Arc<dyn Storage>,
+    (options, door): (Options, Door),
+    header: &Header,
+    log: Option<Log>,
+    space: Space,
+    catalog: &read::Catalog,
+) -> Result<Shared> {
+    let registry = catalog.registry().clone();
+    let programs = Programs::compile(&registry)
+        .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
+    let state = State::new(run_time_catalog(catalog), &space, Arc::new(programs), header.sequence);
+    let mut regions_of_shape: HashMap<u32, Vec<u32>> = HashMap::new();
+    for table in &state.catalog.tables {
+        if let TableKind::Records(shape) = table.entry.kind {
+            regions_of_shape.insert(shape, table.regions.clone());
+        }
+    }
+    Ok(Shared {
+        path,
+        storage: Arc::clone(storage),
+        gate: Gate::default(),
+        state: Mutex::new(state),
+        binder: Mutex::new(Binder::new(registry, regions_of_shape)),
+        log,
+        checkpointer: OnceLock::new(),
+        announcement: Mutex::new(None),
+        first_generation: header.first_generation,
+        hash_key: header.hash_key,
+        poison: OnceLock::new(),
+        door,
+        figures: Mutex::default(),
+        snapshots: Mutex::new(Vec::new()),
+        mark: ForkMark::new().map_err(|source| Error::Io { action: "map a page".into(), source })?,
+        owner: std::process::id(),
+        options,
+        space,
+    })
+}
+
+fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
+    let root = *catalog.root();
+    let mut taken = vec![(0, ROOT_AT + BLOCK)];
+    taken.extend(root.streams.iter().filter(|run| run.at != 0).map(|run| (run.at, run.capacity)));
+    taken.extend(catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len)));
+    let tables = catalog.tables().iter().map(|table| {
+        let first = table.regions.first().map(|&position| catalog.regions()[position as usize].slots);
+        let slots = first.unwrap_or_else(|| match table.entry.kind {
+            TableKind::Large => 1,
+            _ => crate::table::slots_per_region(table.entry.first, table.entry.stride),
+        });
+        Table::new(table.entry, slots, table.type_number)
+    });
+    let mut extents = Vec::new();
+    for extent in catalog.extents() {
+        let number = extent.number as usize;
+        extents.resize(extents.len().max(number + 1), ExtentEntry::default());
+        extents[number] = extent.entry;
+    }
+    let mut roots = Vec::new();
+    for root in catalog.roots() {
+        let number = root.number as usize;
+        roots.resize(roots.len().max(number + 1), None);
+        roots[number] = Some(root.entry.clone());
+    }
+    Catalog::new(root, FileSpace::new(taken), tables.collect(), extents, roots)
+}
+
+/// The base file as the readers take it.
+struct BaseSource<'a>(&'a Arc<dyn Storage>);
+
+impl read::Source for BaseSource<'_> {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len(File::Base)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(File::Base, offset, bytes)
+    }
+}
+
+/// The arena as the verifier takes it.
+struct ArenaRegions<'a>(&'a Space, &'a read::Catalog);
+
+impl Regions for ArenaRegions<'_> {
+    fn region(&self, number: u32) -> Option<&[u8]> {
+        let region = self.1.region(number)?;
+        Some(self.0.loaded(number, region.len))
+    }
+}

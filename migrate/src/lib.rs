@@ -20,7 +20,7 @@ pub use archive::MAX_ARCHIVE;
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
-pub use program::{EntryProgram, HandleAt, Program, Programs, Target, ValueFault};
+pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
     TypeAttributes, TypeDescriptor, Variant,

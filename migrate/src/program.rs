@@ -137,11 +137,7 @@ enum Step {
         at: u32,
         count: u32,
         target: Target,
-    },
-    OptionalHandles {
-        at: u32,
-        count: u32,
-        target: Target,
+        presence: Presence,
     },
     /// Jumps to `end` when nothing is there.
     Niche {
@@ -179,6 +175,15 @@ enum Step {
         stride: u32,
         start: u32,
     },
+}
+
+/// Whether a handle may be zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It may not.
+    Always,
+    /// Zero is nothing.
+    Optional,
 }
 
 /// Where the steps of an enum's variants begin.
@@ -221,7 +226,7 @@ impl Program {
                 Step::Zero { .. } | Step::Niche { .. } | Step::Tagged { .. } | Step::Enum { .. } => self.padding = true,
                 Step::Repeat { .. } => looping = true,
                 Step::Mask { padding, .. } => self.padding |= padding != 0,
-                Step::Handles { at, count, .. } | Step::OptionalHandles { at, count, .. } => {
+                Step::Handles { at, count, .. } => {
                     let words = (at / 8)..(at / 8).saturating_add(count);
                     self.handle_words |=
                         if looping || words.end > 64 { u64::MAX } else { words.fold(0, |mask, word| mask | 1 << word) };
@@ -257,9 +262,13 @@ impl Program {
         self.steps.is_empty()
     }
 
-    /// Whether a value may hold handles.
-    pub fn has_handles(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Handles { .. } | Step::OptionalHandles { .. }))
+    /// What a value names, when it is one handle and nothing else, as the elements of most lists are.
+    #[inline]
+    pub fn only_handle(&self) -> Option<(Target, Presence)> {
+        match self.steps[..] {
+            [Step::Handles { at: 0, count: 1, target, presence }] if self.size == 8 => Some((target, presence)),
+            _ => None,
+        }
     }
 
     /// Checks a value, and shows each handle in it to `visit`, in the order of their offsets.
@@ -300,5 +309,7 @@ impl Program {
     }
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

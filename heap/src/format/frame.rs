@@ -7,7 +7,8 @@
 //! | 0      | 8    | magic `IMGLOGSG` |
 //! | 8      | 8    | epoch |
 //! | 16     | 8    | ordinal: the segment that follows in the chain has one more |
-//! | 24     | 36   | reserved |
+//! | 24     | 4    | link: the chain value after the last frame of the segment before; of the first, 0 |
+//! | 28     | 32   | reserved |
 //! | 60     | 4    | CRC-32 of the bytes before |
 //!
 //! Frame, 8-byte aligned, never across segments. The chain value before the first frame of a segment is the
@@ -22,7 +23,8 @@
 //! | 20     | 4    | reserved |
 //! | 24     | …    | payload |
 //!
-//! Where a payload length is zero, the segment ends, and the chain goes on in the segment of the next ordinal.
+//! Where no frame follows the chain, it goes on in the segment of the next ordinal, if that one's link is the chain
+//! value reached. So neither a lost frame nor a lost segment can be passed over.
 //!
 //! Payload: operations, each 8-byte aligned.
 //!
@@ -54,6 +56,8 @@ pub struct SegmentHeader {
     pub epoch: u64,
     /// Place in the chain.
     pub ordinal: u64,
+    /// The chain value after the segment before.
+    pub link: u32,
 }
 
 impl SegmentHeader {
@@ -63,6 +67,7 @@ impl SegmentHeader {
         put(&mut bytes, 0, &SEGMENT_MAGIC);
         put(&mut bytes, 8, &self.epoch.to_le_bytes());
         put(&mut bytes, 16, &self.ordinal.to_le_bytes());
+        put(&mut bytes, 24, &self.link.to_le_bytes());
         let crc = crc32fast::hash(&bytes[..60]);
         put(&mut bytes, 60, &crc.to_le_bytes());
         (bytes, crc)
@@ -70,7 +75,7 @@ impl SegmentHeader {
 
     /// The header in these bytes and the chain value before the first frame, if it is one.
     pub fn parse(bytes: &[u8; SEGMENT_HEADER]) -> Option<(Self, u32)> {
-        let header = Self { epoch: u64_at(bytes, 8), ordinal: u64_at(bytes, 16) };
+        let header = Self { epoch: u64_at(bytes, 8), ordinal: u64_at(bytes, 16), link: u32_at(bytes, 24) };
         let (expected, chain) = header.to_bytes();
         (expected == *bytes).then_some((header, chain))
     }

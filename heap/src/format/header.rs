@@ -20,7 +20,7 @@
 //! | 48     | 16   | key of the hash maps |
 //! | 64     | 8    | counter, one more with each header written |
 //! | 72     | 8    | sequence of the last commit that the base holds |
-//! | 80     | 8    | epoch of the log, drawn at each open; chains of another epoch are not followed |
+//! | 80     | 8    | epoch of the log, drawn at each open; 0: closed cleanly, the file alone is the heap |
 //! | 88     | 8    | ordinal of the log segment where the frames after `sequence` begin |
 //! | 96     | 4    | offset in that segment |
 //! | 100    | 4    | chain value there |

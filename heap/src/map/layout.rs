@@ -1,6 +1,7 @@
 //! Where things are in a map's buffer.
 
 use std::alloc::Layout;
+use std::ops::Range;
 
 use crate::buffers::{BufferShape, array_at, damaged};
 use crate::error::Result;
@@ -61,6 +62,12 @@ impl MapKind {
         let entry = EntryLayout::new(key, value);
         let align = if entry.align > 8 { entry.align } else { 8 };
         Self { shape: BufferShape { number: shape_number, align }, entry }
+    }
+
+    /// Where in the buffer the value is of the entry at this offset.
+    #[inline(always)]
+    pub(crate) const fn value_range(&self, at: usize) -> Range<usize> {
+        at + self.entry.value_offset..at + self.entry.value_offset + self.entry.value_size
     }
 }
 
@@ -123,6 +130,7 @@ impl Slots {
     }
 }
 
+#[expect(clippy::copy_iterator, reason = "a mask is taken from a group's geometry and used up, many times over")]
 impl Iterator for Slots {
     type Item = usize;
     #[inline(always)]
@@ -152,7 +160,7 @@ impl Geometry {
     /// The table with this logarithm, where there is one and its length is a number.
     #[inline(always)]
     pub(super) const fn new(kind: &MapKind, log2: u64) -> Option<Self> {
-        if log2 < 2 || log2 > 48 {
+        if log2 < 2 || log2 > usize::BITS as u64 - 4 {
             return None;
         }
         let groups = if log2 == 2 { 1 } else { 1_usize << (log2 - 3) };

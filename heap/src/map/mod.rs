@@ -44,7 +44,7 @@ use crate::walk::Held;
 
 pub(crate) use layout::{EntryLayout, MapHeader, MapKind, entries, next_entry};
 pub(crate) use table::{Entry, Inserted, clear, find, insert, remove, shrink};
-pub(crate) use verify::verify_buffer;
+pub(crate) use verify::{verify_buffer, zero};
 
 /// The most groups that a key's path visits.
 pub(crate) const PATH: usize = 64;

@@ -76,7 +76,7 @@ pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
         return Ok(None);
     }
     let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
-    let found = search(&table, kind, keys.hash(query), |stored| keys.equals(buffers, stored, query))?;
+    let found = search(&table, kind, keys.hash(buffers, query)?, |stored| keys.equals(buffers, stored, query))?;
     Ok(found.map(|found| Entry { bytes: found.bytes, at: found.at }))
 }
 
@@ -84,8 +84,8 @@ pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
 /// them; `query` is the same key as it is asked for.
 ///
 /// # Errors
-/// When there is no room for a larger buffer, or so many keys collide that growing does not help. The map is then as
-/// it was.
+/// When there is no room for a larger buffer, or so many keys collide that growing does not help. The map then holds
+/// what it held.
 #[inline]
 pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     buffers: &mut B,
@@ -96,7 +96,7 @@ pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     key: &[u8],
     value: &[u8],
 ) -> Result<Inserted> {
-    let hash = keys.hash(query);
+    let hash = keys.hash(buffers, query)?;
     if header.buffer != 0 {
         let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
         if let Some(found) = search(&table, kind, hash, |stored| keys.equals(buffers, stored, query))? {
@@ -135,7 +135,7 @@ pub(crate) fn remove<B: WriteBuffers + ?Sized, K: Keys<B>, T>(
     if header.buffer == 0 {
         return Ok(None);
     }
-    let hash = keys.hash(query);
+    let hash = keys.hash(buffers, query)?;
     let table = Table::new(kind, header, buffers.contents(header.buffer, kind.shape)?)?;
     let geometry = table.geometry;
     let found = search(&table, kind, hash, |stored| keys.equals(buffers, stored, query))?;

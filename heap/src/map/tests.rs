@@ -24,8 +24,8 @@ struct Colliding;
 
 impl<B: ?Sized> Keys<B> for Colliding {
     type Query = u64;
-    fn hash(&self, _: &u64) -> u64 {
-        0x1234_5678_9abc_def0
+    fn hash(&self, _: &B, _: &u64) -> Result<u64> {
+        Ok(0x1234_5678_9abc_def0)
     }
     fn hash_stored(&self, _: &B, _: &[u8]) -> Result<u64> {
         Ok(0x1234_5678_9abc_def0)
@@ -36,8 +36,8 @@ impl<B: ?Sized> Keys<B> for Colliding {
     fn compare_stored(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<std::cmp::Ordering> {
         Keys::<B>::compare(self, buffers, one, &u64::from_ne_bytes(other.try_into().unwrap()))
     }
-    fn compare_queries(&self, one: &u64, other: &u64) -> std::cmp::Ordering {
-        one.cmp(other)
+    fn compare_queries(&self, _: &B, one: &u64, other: &u64) -> Result<std::cmp::Ordering> {
+        Ok(one.cmp(other))
     }
 }
 
@@ -230,6 +230,10 @@ fn header_numbers_that_lie_are_refused() {
         map.header = header;
         map.verify().unwrap_err();
     }
+    // Growth notices a wrong count too, since it must not lose an entry.
+    map.header = MapHeader { count: 60, ..good };
+    let refused = (100..300).find(|&key| map.insert(key, key).is_err());
+    assert!(refused.is_some() && map.header.log2 == good.log2);
 }
 
 /// A changed key is refused, unless its hash happens to fit, which takes 7 bits and the group.
@@ -312,6 +316,21 @@ fn collisions_are_bounded() {
 }
 
 #[test]
+fn a_key_that_occurs_twice_is_refused() {
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
+    for key in 0..20_u64 {
+        insert(&mut memory, &mut header, &NUMBERS, &Colliding, &key, &key.to_ne_bytes(), &[0; 8]).unwrap();
+    }
+    for (one, other) in [(0_u64, 1_u64), (1, 0), (3, 19), (19, 3)] {
+        let at = find(&memory, &header, &NUMBERS, &Colliding, &one).unwrap().unwrap().at;
+        memory.raw(header.buffer)[at..at + 8].copy_from_slice(&other.to_ne_bytes());
+        verify_buffer(&memory, &header, &NUMBERS, &Colliding, |_, _| Ok(())).unwrap_err();
+        memory.raw(header.buffer)[at..at + 8].copy_from_slice(&one.to_ne_bytes());
+        verify_buffer(&memory, &header, &NUMBERS, &Colliding, |_, _| Ok(())).unwrap();
+    }
+}
+
+#[test]
 fn a_map_that_cannot_grow_is_as_it_was() {
     let mut map = Numbers::default();
     map.memory.allocations_left = Some(3);
@@ -346,7 +365,25 @@ fn texts_are_asked_for_by_their_content() {
     verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
     // A text that is gone is an error and not another text.
     memory.texts.truncate(250);
-    assert!(verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).is_err());
+    verify_buffer(&memory, &header, &kind, &keys, |_, _| Ok(())).unwrap_err();
+}
+
+/// Growth that meets a text that is gone leaves the map as it was, and no buffer behind.
+#[test]
+fn growth_can_be_refused_by_a_key() {
+    let (mut memory, mut header) = (Memory::default(), MapHeader::default());
+    let keys = TypedKeys::<TextKey>::new(hash_key());
+    for number in 0..12 {
+        let text = format!("name {number}");
+        let key = memory.add_text(&text).to_ne_bytes();
+        insert(&mut memory, &mut header, &NUMBERS, &keys, &text, &key, &[0; 8]).unwrap();
+    }
+    let before = header;
+    memory.texts.clear();
+    assert!(memory.allocations_left.replace(1).is_none());
+    insert(&mut memory, &mut header, &NUMBERS, &keys, "more", &[0; 8], &[0; 8]).unwrap_err();
+    assert_eq!(memory.allocations_left, Some(0), "the refusal came too early");
+    assert_eq!((header, memory.live()), (before, vec![before.buffer]));
 }
 
 #[test]
@@ -368,4 +405,19 @@ fn entries_are_aligned_and_padding_is_zero() {
     let at = find(&memory, &header, &WIDE, &keys, &17).unwrap().unwrap().at;
     memory.contents_mut(header.buffer, WIDE.shape, at + 5..at + 6).unwrap()[0] = 1;
     verify_buffer(&memory, &header, &WIDE, &keys, |_, _| Ok(())).unwrap_err();
+}
+
+/// The bytes are a part of the format: this number may never change.
+#[test]
+#[cfg(target_endian = "little")]
+fn the_layout_is_pinned() {
+    let mut map = Numbers::default();
+    for key in 0..1000_u64 {
+        map.insert(key, key * key).unwrap();
+    }
+    for key in (0..1000_u64).step_by(3) {
+        map.remove(key).unwrap();
+    }
+    assert_eq!((map.header.count, map.header.log2), (666, 11));
+    assert_eq!(crc32fast::hash(map.memory.raw(map.header.buffer)), 0x0de4_d753);
 }

@@ -21,19 +21,28 @@
 //! - **M7 aligned.** The arena's base is 2 MiB-aligned; regions begin at multiples of 2 MiB; contents begin where
 //!   `first`, stride and [`crate::format::slot::contents_at`] put them, which keeps the alignment of the type.
 #![allow(unsafe_code)]
+// Words and records are aligned by M7, which the compiler cannot see in a byte pointer.
+#![allow(clippy::cast_ptr_alignment)]
 
 mod arena;
 mod bytes;
+mod door;
 pub(crate) mod field;
+mod fork;
 mod gate;
 mod layout;
+mod lock;
+mod log_map;
 mod read;
 mod space;
 mod write;
 
 pub(crate) use arena::Arena;
 pub use bytes::{bytes_of, value_of};
+pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
+pub(crate) use lock::ofd_lock;
+pub(crate) use log_map::LogMap;
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};
 pub(crate) use space::{RegionPlan, Space, cache_slot};
 pub(crate) use write::{Disjoint, Saved, Undo, What, Writing};

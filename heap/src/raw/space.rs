@@ -219,7 +219,7 @@ impl Space {
     /// Whether a shape number is bound to `T`.
     #[inline(always)]
     pub(super) fn shape_is<T: 'static>(&self, shape: u32) -> bool {
-        self.shapes.get(shape as usize).is_some_and(|cell| cell.is::<T>())
+        self.shapes.get(shape as usize).is_some_and(TypeCell::is::<T>)
     }
 
     /// Whether a region holds records of `T`.
@@ -275,6 +275,14 @@ impl Space {
     /// Duty of the caller: nobody else knows the space.
     pub(crate) fn fill(&self, at: u64, bytes: &[u8]) {
         self.fill_with(at, bytes.len() as u64, |memory| memory.copy_from_slice(bytes));
+    }
+
+    /// What was loaded into a region, before anybody else knows the space.
+    ///
+    /// Duty of the caller: as for `fill_with`.
+    pub(crate) fn loaded(&self, region: u32, len: u64) -> &[u8] {
+        // SAFETY: the caller has mapped and filled the region and keeps the space to itself (M1, M3, M6).
+        unsafe { self.arena.bytes(self.region_at(region), len) }
     }
 
     /// Mapped memory that no guard has been given for yet, to be filled.

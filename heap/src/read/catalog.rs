@@ -161,6 +161,11 @@ impl Catalog {
         self.by_number.get(number as usize).copied().filter(|&position| position != NONE)
     }
 
+    /// Position in [`regions`](Self::regions) by number; beyond all of them for a region not in use.
+    pub(crate) fn positions(&self) -> &[u32] {
+        &self.by_number
+    }
+
     /// The table of records of a type, by the type's position in the schema.
     pub fn table_of_type(&self, type_number: u32) -> Option<u32> {
         self.tables.iter().position(|table| table.type_number == Some(type_number)).map(|table| table as u32)

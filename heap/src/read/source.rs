@@ -102,12 +102,12 @@ pub(super) fn len_of<S: Source + ?Sized>(source: &S) -> Result<u64> {
 
 /// `len` zero bytes, or an error where memory is short.
 pub(super) fn zeroed(len: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let reserved = usize::try_from(len).ok().and_then(|len| bytes.try_reserve_exact(len).ok());
-    if reserved.is_none() {
+    // Asked for once in a way that may fail, and then in the way in which the system's zero pages are not touched
+    // before they are read into.
+    let room = usize::try_from(len).ok().filter(|&len| Vec::<u8>::new().try_reserve_exact(len).is_ok());
+    let Some(len) = room else {
         let source = io::ErrorKind::OutOfMemory.into();
         return Err(Error::Io { action: format!("taking {len} bytes of memory"), source });
-    }
-    bytes.resize(len as usize, 0);
-    Ok(bytes)
+    };
+    Ok(vec![0; len])
 }

@@ -39,10 +39,12 @@ pub enum LockMode {
     Released,
 }
 
-/// The files of one heap. Offsets and lengths are in bytes.
+/// The files of one heap. Offsets and lengths are in bytes. Errors are the system's, of kind `StorageFull` for want of
+/// room.
 ///
 /// Writes are visible to reads at once, and durable after a successful [`sync`](Storage::sync) of their file. After
 /// a failed sync nothing is known about the writes before it.
+#[allow(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Storage: Send + Sync + std::fmt::Debug {
     /// Fills `bytes` from `offset`; an error of kind `UnexpectedEof` when the file ends before.
     fn read_at(&self, file: File, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
@@ -69,4 +71,43 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     /// The file's descriptor, for mapping it; `None` where there is none.
     #[cfg(unix)]
     fn descriptor(&self, file: File) -> Option<std::os::fd::BorrowedFd<'_>>;
+}
+
+/// No files at all: the storage of a scratch heap.
+#[derive(Debug, Clone, Copy)]
+pub struct Nowhere;
+
+impl Storage for Nowhere {
+    fn read_at(&self, _: File, _: u64, _: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    fn write_at(&self, _: File, _: u64, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&self, _: File) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn allocate(&self, _: File, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&self, _: File) -> io::Result<u64> {
+        Ok(0)
+    }
+
+    fn set_len(&self, _: File, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self, _: Lock, _: LockMode) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self, _: File) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
 }

@@ -17,6 +17,8 @@ mod slots;
 mod values;
 
 #[cfg(test)]
+mod map_tests;
+#[cfg(test)]
 mod tests;
 
 pub use report::{Report, TypeCount};
@@ -25,14 +27,15 @@ use migrate::{ByteOrder, Programs, Registry, TypeIndex};
 
 use crate::error::{Place, Result};
 use crate::format::catalog::{Stream, TableKind};
+use crate::format::header::Header;
 use crate::format::slot::{self, Kind};
 use crate::read::{Catalog, Region, Regions, damaged};
 
-/// Verifies every value of a heap whose records are in `order`.
+/// Verifies every value of a heap with this header, whose byte order its records have.
 ///
 /// # Errors
 /// Names the first place that is damaged, as record and field, and what is wrong there.
-pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOrder) -> Result<Report> {
+pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Header) -> Result<Report> {
     let registry = catalog.registry();
     let programs = Programs::compile(registry).map_err(|error| {
         damaged(Place::Offset(catalog.root().streams[Stream::Registry as usize].at), error.to_string())
@@ -48,8 +51,18 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOr
         infos.push(Info::new(catalog, region, bytes, count));
         count += region.used as usize;
     }
-    let context = Context { order, catalog, registry, index: TypeIndex::new(&registry.schema), programs, infos };
-    let mut state = State { words: vec![SlotWord::default(); count], report: Report::new(catalog) };
+    let records = infos.iter().map(RecordRegion::new).collect();
+    let context = Context {
+        order: header.byte_order.into(),
+        hash_key: header.hash_key,
+
+        catalog,
+        registry,
+        index: TypeIndex::new(&registry.schema),
+        programs,
+        infos,
+    };
+    let mut state = State { words: vec![SlotWord::default(); count], records, report: Report::new(catalog) };
     slots::check(&context, &mut state)?;
     values::check(&context, &mut state)?;
     values::check_owned(&context, &state)?;
@@ -60,6 +73,8 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, order: ByteOr
 /// What does not change while verifying.
 struct Context<'a> {
     order: ByteOrder,
+    /// For the places of keys in hash maps.
+    hash_key: [u8; 16],
     catalog: &'a Catalog,
     registry: &'a Registry,
     index: TypeIndex<'a>,
@@ -71,6 +86,8 @@ struct Context<'a> {
 /// What does.
 struct State {
     words: Vec<SlotWord>,
+    /// By position in the catalog's regions.
+    records: Vec<RecordRegion>,
     report: Report,
 }
 
@@ -136,6 +153,26 @@ impl<'a> Info<'a> {
         // Exact for positions of 18 bits: the error of the inverse is less than 2^18 / 2^36.
         let slot = ((u64::from(units) * self.inverse) >> 36) as u32;
         (slot as usize * self.stride == units as usize * 8).then_some(slot)
+    }
+}
+
+/// What a reference is checked against, in half a cache line.
+#[derive(Debug, Clone, Copy)]
+struct RecordRegion {
+    /// The type's position in the schema, `u32::MAX` in tables of no type.
+    type_number: u32,
+    slots: u32,
+    used: u32,
+    /// The generation of all used slots, when all are live and of one generation, as in tables from which nothing
+    /// was ever removed; else 0. Then a reference needs no look at the words.
+    generation: u32,
+    /// Where the words of its slots begin.
+    words: usize,
+}
+
+impl RecordRegion {
+    const fn new(info: &Info<'_>) -> Self {
+        Self { type_number: info.type_number, slots: info.slots, used: info.used, generation: 0, words: info.words }
     }
 }
 

@@ -128,7 +128,7 @@ impl Heap {
 
 fn verify_file(file: &[u8]) -> Result<Report> {
     let reader = Reader::open(file, Path::new("test.heap"), Checks::Strict)?;
-    verify(&reader.load()?, reader.catalog(), reader.byte_order())
+    verify(&reader.load()?, reader.catalog(), reader.header())
 }
 
 fn refusal(file: &[u8]) -> String {
@@ -429,7 +429,7 @@ fn damage_below_the_checksums_never_panics() {
         let mut damaged = file.clone();
         damaged[at] ^= 1 << (state >> 60 & 7);
         let _ = Reader::open(&damaged[..], Path::new(""), Checks::None)
-            .and_then(|reader| verify(&reader.load()?, reader.catalog(), reader.byte_order()));
+            .and_then(|reader| verify(&reader.load()?, reader.catalog(), reader.header()));
     }
 }
 
@@ -446,7 +446,7 @@ fn a_log_laid_over_a_file_is_verified_with_it() {
     let open = |bytes: &[u8]| {
         let operation = Operation::Write { at: at as u64, bytes };
         let reader = Reader::with_operations(&before[..], header.clone(), [operation], Checks::Strict)?;
-        verify(&reader.load()?, reader.catalog(), reader.byte_order())
+        verify(&reader.load()?, reader.catalog(), reader.header())
     };
     assert!(open(&after[at..=at]).is_ok());
     assert!(open(&[9]).unwrap_err().to_string().contains("Node#1.done"));

@@ -1,6 +1,6 @@
 //! The second pass: every handle in every live value.
 
-use migrate::{HandleAt, Program, Target, ValueFault};
+use migrate::{HandleAt, Presence, Program, Target, ValueFault};
 
 use super::{Context, Info, SlotWord, State, is_zero, map, place, word_at};
 use crate::error::{Place, Result};
@@ -102,6 +102,19 @@ impl From<Fault> for ElementFault {
     }
 }
 
+/// A fault, or what the code of maps has to say about one of theirs.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Fault(ElementFault),
+    Map(String),
+}
+
+impl<F: Into<ElementFault>> From<F> for Trouble {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
 impl From<What> for ElementFault {
     fn from(what: What) -> Self {
         Fault::of(what).into()
@@ -115,8 +128,8 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
             continue;
         }
         for index in 0..info.used {
-            if let Err(fault) = check_value(context, state, info, index) {
-                return Err(place::error(context, info, index, fault));
+            if let Err(trouble) = check_value(context, state, info, index) {
+                return Err(place::error(context, info, index, trouble));
             }
         }
     }
@@ -125,7 +138,7 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
 
 fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shape: u32) -> Result<()> {
     let Some(program) = context.programs.value(shape) else { return Ok(()) };
-    if !program.has_handles() {
+    if !program.holds_handles() {
         // The first pass has checked such records.
         return Ok(());
     }
@@ -140,7 +153,7 @@ fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shap
     Ok(())
 }
 
-fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), ElementFault> {
+fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Trouble> {
     let word = state.words[info.words + index as usize];
     let kind = word.kind();
     if !matches!(kind, Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap) {
@@ -153,13 +166,13 @@ fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index:
     }
     let len = word_at(bytes, 8, context.order);
     match kind {
-        Kind::ListInline => check_elements(context, state, &Elements { info, index, fixed: 16, shape, len }),
+        Kind::ListInline => Ok(check_elements(context, state, &Elements { info, index, fixed: 16, shape, len })?),
         Kind::ListSpilled => {
             if !is_zero(&bytes[24..]) {
                 return Err(What::Slack.into());
             }
             let (info, index) = own(context, state, word_at(bytes, 16, context.order), Kind::Buffer, shape)?;
-            check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })
+            Ok(check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })?)
         }
         Kind::Map => map::verify_map(context, state, bytes, shape),
         _ => map::verify_sorted(context, state, bytes, shape),
@@ -192,6 +205,20 @@ fn check_elements(context: &Context<'_>, state: &mut State, elements: &Elements<
     if program.is_trivial() {
         return Ok(());
     }
+    if let Some((target, presence)) = program.only_handle() {
+        // Most lists are of references or texts.
+        let handles = bytes[start..end].as_chunks::<8>().0;
+        for (&bytes, element) in handles.iter().zip(0..) {
+            let word = context.order.u64(bytes);
+            let checked = match (word, presence) {
+                (0, Presence::Optional) => Ok(()),
+                (0, Presence::Always) => Err(What::Zero),
+                _ => check_handle(context, state, target, word),
+            };
+            checked.map_err(|what| Fault { offset: 0, what }.in_element(element))?;
+        }
+        return Ok(());
+    }
     for (element, bytes) in bytes[start..end].chunks_exact(program.size()).enumerate() {
         check_bytes(context, state, program, bytes).map_err(|fault| fault.in_element(element as u64))?;
     }
@@ -212,15 +239,21 @@ pub(super) fn check_bytes(
 }
 
 /// Checks a handle, counts it if it is a reference, and makes its holder the owner of what it names otherwise.
-#[inline]
+#[inline(always)]
 pub(super) fn check_handle(context: &Context<'_>, state: &mut State, target: Target, word: u64) -> Result<(), What> {
+    match target {
+        Target::Reference(type_number) => check_reference(context, state, type_number, word),
+        owned => check_owned_handle(context, state, owned, word),
+    }
+}
+
+fn check_owned_handle(context: &Context<'_>, state: &mut State, target: Target, word: u64) -> Result<(), What> {
     let (kinds, shape) = match target {
-        Target::Reference(type_number) => return check_reference(context, state, type_number, word),
         Target::Text => ((Kind::Text, Kind::Text), None),
-        Target::Bytes => ((Kind::Bytes, Kind::Bytes), None),
         Target::List(shape) => ((Kind::ListInline, Kind::ListSpilled), Some(shape)),
         Target::Map(shape) => ((Kind::Map, Kind::Map), Some(shape)),
         Target::SortedMap(shape) => ((Kind::SortedMap, Kind::SortedMap), Some(shape)),
+        Target::Bytes | Target::Reference(_) => ((Kind::Bytes, Kind::Bytes), None),
     };
     if word == EMPTY && shape.is_none() {
         return Ok(());
@@ -235,19 +268,23 @@ pub(super) fn check_handle(context: &Context<'_>, state: &mut State, target: Tar
     take(state, info, index)
 }
 
-#[inline]
+#[inline(always)]
 fn check_reference(context: &Context<'_>, state: &mut State, type_number: u32, word: u64) -> Result<(), What> {
     let handle = Handle::from_bits(word);
-    let Some(info) = info_of(context, handle.region) else { return Err(What::Region) };
-    if info.type_number != type_number {
+    let position = context.catalog.positions().get(handle.region as usize);
+    let Some(&region) = position.and_then(|&position| state.records.get(position as usize)) else {
+        return Err(What::Region);
+    };
+    if region.type_number != type_number {
         return Err(What::Type);
     }
-    if handle.index >= info.slots || handle.generation == 0 {
+    if handle.index >= region.slots || handle.generation == 0 {
         return Err(What::NoRecord);
     }
     state.report.references += 1;
-    let live = handle.index < info.used
-        && state.words[info.words + handle.index as usize] == SlotWord::new(handle.generation, Kind::Record);
+    let live = handle.index < region.used
+        && (handle.generation == region.generation
+            || state.words[region.words + handle.index as usize] == SlotWord::new(handle.generation, Kind::Record));
     state.report.stale_references += u64::from(!live);
     Ok(())
 }
@@ -270,7 +307,7 @@ pub(super) fn own<'a, 'b>(
 
 #[inline]
 fn info_of<'a, 'b>(context: &'b Context<'a>, region: u32) -> Option<&'b Info<'a>> {
-    Some(&context.infos[context.catalog.region_position(region)? as usize])
+    context.infos.get(*context.catalog.positions().get(region as usize)? as usize)
 }
 
 /// The live slot that an owned value's handle names.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cases, EntryProgram, Program, Step, Target};
+use super::{Cases, EntryProgram, Presence, Program, Step, Target};
 use crate::layout::TypeIndex;
 use crate::schema::{Body, Field, Integer, OptionTag, Registry, SchemaError, Shape, Variant};
 
@@ -173,26 +173,14 @@ impl<'a> Compiler<'a> {
     }
 
     /// `more` handles of one target side by side.
-    fn handles(&mut self, from: u32, more: u32, to: Target) -> Option<()> {
-        if let Some(Step::Handles { at, count, target }) = self.open_step()
-            && *at + *count * 8 == from
-            && *target == to
+    fn handles(&mut self, from: u32, more: u32, to: Target, may: Presence) -> Option<()> {
+        if let Some(Step::Handles { at, count, target, presence }) = self.open_step()
+            && (*at + *count * 8, *target, *presence) == (from, to, may)
         {
             *count += more;
             return Some(());
         }
-        self.push(Step::Handles { at: from, count: more, target: to }).map(drop)
-    }
-
-    fn optional_handles(&mut self, from: u32, more: u32, to: Target) -> Option<()> {
-        if let Some(Step::OptionalHandles { at, count, target }) = self.open_step()
-            && *at + *count * 8 == from
-            && *target == to
-        {
-            *count += more;
-            return Some(());
-        }
-        self.push(Step::OptionalHandles { at: from, count: more, target: to }).map(drop)
+        self.push(Step::Handles { at: from, count: more, target: to, presence: may }).map(drop)
     }
 
     /// A value of this shape at `at`.
@@ -214,7 +202,7 @@ impl<'a> Compiler<'a> {
             }
             handle => self.target(handle)?,
         };
-        self.handles(at, 1, target)
+        self.handles(at, 1, target, Presence::Always)
     }
 
     fn target(&self, shape: &Shape) -> Option<Target> {
@@ -245,9 +233,9 @@ impl<'a> Compiler<'a> {
         }
         let count = u32::try_from(count).ok()?;
         match element {
-            handle if handle.is_handle() => return self.handles(at, count, self.target(handle)?),
+            handle if handle.is_handle() => return self.handles(at, count, self.target(handle)?, Presence::Always),
             Shape::Option { inner, .. } if element.is_optional_handle() => {
-                return self.optional_handles(at, count, self.target(inner)?);
+                return self.handles(at, count, self.target(inner)?, Presence::Optional);
             }
             _ => {}
         }
@@ -328,7 +316,7 @@ impl<'a> Compiler<'a> {
     fn option(&mut self, whole: &Shape, inner: &Shape, size: u32, tag: OptionTag, at: u32) -> Option<()> {
         if whole.is_optional_handle() {
             let target = self.target(inner)?;
-            return self.optional_handles(at, 1, target);
+            return self.handles(at, 1, target, Presence::Optional);
         }
         let head = self.push(Step::Jump { to: 0 })?;
         self.label();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-use super::{HandleAt, Program, Step, Target, ValueFault};
+use super::{HandleAt, Presence, Program, Step, ValueFault};
 use crate::layout::{ByteOrder, MAX_DEPTH};
 
 /// What is done with the parts of a value.
@@ -189,7 +189,14 @@ struct Loop {
 pub(super) fn drive<A: Action>(program: &Program, action: &mut A, order: ByteOrder) -> Result<(), A::Error> {
     match program.loops {
         0 => drive_with::<A, 0>(program, action, order),
-        1..=4 => drive_with::<A, 4>(program, action, order),
+        _ => drive_loops(program, action, order),
+    }
+}
+
+#[inline(never)]
+fn drive_loops<A: Action>(program: &Program, action: &mut A, order: ByteOrder) -> Result<(), A::Error> {
+    match program.loops {
+        0..=4 => drive_with::<A, 4>(program, action, order),
         _ => drive_with::<A, { MAX_DEPTH as usize * 2 }>(program, action, order),
     }
 }
@@ -207,14 +214,15 @@ fn drive_with<A: Action, const LOOPS: usize>(
     while let Some(&step) = program.steps.get(next) {
         next += 1;
         match step {
-            Step::Handles { at, count, target } => {
-                for number in 0..count as usize {
-                    handle(action, base + at as usize + 8 * number, target, order, Presence::Always)?;
-                }
-            }
-            Step::OptionalHandles { at, count, target } => {
-                for number in 0..count as usize {
-                    handle(action, base + at as usize + 8 * number, target, order, Presence::Optional)?;
+            Step::Handles { at, count, target, presence } => {
+                let start = base + at as usize;
+                for offset in (start..start + 8 * count as usize).step_by(8) {
+                    let word = order.u64(array_at(action.bytes(), offset));
+                    if word != 0 {
+                        action.handle(HandleAt { offset, target, word })?;
+                    } else if presence == Presence::Always {
+                        action.fault(ValueFault::Zero(offset))?;
+                    }
                 }
             }
             Step::Mask { at, check, padding } => action.mask(base + at as usize, check, padding)?,
@@ -273,30 +281,6 @@ fn drive_with<A: Action, const LOOPS: usize>(
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Always,
-    Optional,
-}
-
-#[inline(always)]
-fn handle<A: Action>(
-    action: &mut A,
-    offset: usize,
-    target: Target,
-    order: ByteOrder,
-    presence: Presence,
-) -> Result<(), A::Error> {
-    let word = order.u64(array_at(action.bytes(), offset));
-    if word != 0 {
-        action.handle(HandleAt { offset, target, word })
-    } else if presence == Presence::Always {
-        action.fault(ValueFault::Zero(offset))
-    } else {
-        Ok(())
-    }
 }
 
 #[inline(always)]

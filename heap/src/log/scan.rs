@@ -1,0 +1,205 @@
+//! Following the chain.
+
+use std::collections::HashMap;
+
+use crate::error::{Corruption, Error, Place, Result};
+use crate::format::frame::{FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
+use crate::format::header::LogStart;
+use crate::storage::{File, Storage};
+
+/// Which segment of the file has which ordinal, of one epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Segments {
+    epoch: u64,
+    by_ordinal: HashMap<u64, u64>,
+}
+
+/// A frame of the chain.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// Its header.
+    pub header: FrameHeader,
+    /// Its operations.
+    pub payload: &'a [u8],
+    /// Where in the log file the frame begins.
+    pub at: u64,
+}
+
+impl Frame<'_> {
+    /// The operations, in order.
+    ///
+    /// # Errors
+    /// In place of one that cannot be.
+    pub fn operations(&self) -> impl Iterator<Item = Result<Operation<'_>>> {
+        operations(self.payload).map(|operation| {
+            operation.ok_or_else(|| Error::Corrupt {
+                at: Place::LogOffset(self.at),
+                what: Corruption::Structure("a frame holds an operation that cannot be".into()),
+            })
+        })
+    }
+}
+
+/// Where the chain ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// Behind the last whole transaction.
+    pub end: LogStart,
+    /// Its sequence, or the one before the first when there is none.
+    pub sequence: u64,
+    /// Frames of whole transactions.
+    pub frames: u64,
+    /// Ranges of the log file that hold them, segment headers included: offset and length.
+    pub accepted: Vec<(u64, u64)>,
+    /// Whether the segment where the chain begins is there at all.
+    pub found: bool,
+}
+
+impl Segments {
+    pub(super) fn from_live(epoch: u64, live: impl Iterator<Item = (u64, u64)>) -> Self {
+        Self { epoch, by_ordinal: live.collect() }
+    }
+
+    /// The segments of an epoch in a log file, by their headers.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(storage: &dyn Storage, epoch: u64) -> Result<Self> {
+        let failed = |source| Error::Io { action: "read the log".into(), source };
+        let len = storage.len(File::Log).map_err(failed)?;
+        let mut by_ordinal = HashMap::new();
+        for segment in 0..len / SEGMENT {
+            let mut bytes = [0; SEGMENT_HEADER];
+            storage.read_at(File::Log, segment * SEGMENT, &mut bytes).map_err(failed)?;
+            if let Some((header, _)) = SegmentHeader::parse(&bytes)
+                && header.epoch == epoch
+            {
+                by_ordinal.insert(header.ordinal, segment);
+            }
+        }
+        Ok(Self { epoch, by_ordinal })
+    }
+
+    /// Positions in the file.
+    pub fn positions(&self) -> Vec<u64> {
+        self.by_ordinal.values().copied().collect()
+    }
+}
+
+/// Follows the chain from `start`, whose transactions have sequences after `sequence`, and shows each frame of a whole
+/// transaction to `visit`, up to and including the transaction `until`.
+///
+/// Two passes over the log: the first finds its end, so that no frame is shown whose transaction is not complete.
+///
+/// # Errors
+/// When the log cannot be read, or what `visit` returned.
+pub fn scan(
+    storage: &dyn Storage,
+    segments: &Segments,
+    start: LogStart,
+    sequence: u64,
+    until: u64,
+    mut visit: impl FnMut(Frame<'_>) -> Result<()>,
+) -> Result<Tail> {
+    let mut tail = Tail { end: start, sequence, frames: 0, accepted: Vec::new(), found: false };
+    let mut pending = 0;
+    let mut touched: Vec<(u64, u64)> = Vec::new();
+    let mut chain = Chain::new(storage, segments, start);
+    tail.found = chain.enter(start.ordinal, None)?;
+    while let Some(frame) = chain.next()? {
+        // A transaction's frames stand together, and transactions follow each other without a gap.
+        if frame.header.sequence != tail.sequence + 1 || frame.header.sequence > until {
+            break;
+        }
+        pending += 1;
+        let (last, sequence) = (frame.header.last, frame.header.sequence);
+        let (segment, end) = chain.reached();
+        match touched.last_mut() {
+            Some((at, len)) if *at == segment => *len = end,
+            _ => touched.push((segment, end)),
+        }
+        if last {
+            tail.end = chain.position();
+            tail.sequence = sequence;
+            tail.frames += pending;
+            pending = 0;
+            for (segment, len) in touched.drain(..) {
+                match tail.accepted.last_mut() {
+                    Some((at, before)) if *at == segment => *before = len,
+                    _ => tail.accepted.push((segment, len)),
+                }
+            }
+        }
+    }
+    let mut chain = Chain::new(storage, segments, start);
+    chain.enter(start.ordinal, None)?;
+    for _ in 0..tail.frames {
+        match chain.next()? {
+            Some(frame) => visit(frame)?,
+            None => break,
+        }
+    }
+    Ok(tail)
+}
+
+/// A walk along the chain, a segment in memory at a time.
+struct Chain<'a> {
+    storage: &'a dyn Storage,
+    segments: &'a Segments,
+    bytes: Vec<u8>,
+    segment: u64,
+    at: LogStart,
+}
+
+impl<'a> Chain<'a> {
+    fn new(storage: &'a dyn Storage, segments: &'a Segments, start: LogStart) -> Self {
+        Self { storage, segments, bytes: Vec::new(), segment: 0, at: start }
+    }
+
+    /// Goes to a segment; with a link, only if it links to that chain value, and at its start.
+    fn enter(&mut self, ordinal: u64, link: Option<u32>) -> Result<bool> {
+        let Some(&segment) = self.segments.by_ordinal.get(&ordinal) else { return Ok(false) };
+        let mut bytes = vec![0; SEGMENT as usize];
+        let read = self.storage.read_at(File::Log, segment * SEGMENT, &mut bytes);
+        read.map_err(|source| Error::Io { action: "read the log".into(), source })?;
+        let head = bytes[..SEGMENT_HEADER].try_into().unwrap_or([0; SEGMENT_HEADER]);
+        let Some((header, chain)) = SegmentHeader::parse(&head) else { return Ok(false) };
+        if header.epoch != self.segments.epoch || header.ordinal != ordinal {
+            return Ok(false);
+        }
+        if let Some(link) = link {
+            if header.link != link {
+                return Ok(false);
+            }
+            self.at = LogStart { epoch: header.epoch, ordinal, offset: SEGMENT_HEADER as u32, chain };
+        }
+        self.bytes = bytes;
+        self.segment = segment;
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<Option<Frame<'_>>> {
+        if self.bytes.is_empty() {
+            return Ok(None);
+        }
+        let here = self.bytes.get(self.at.offset as usize..).unwrap_or_default();
+        if FrameHeader::parse(here, self.at.chain).is_none() && !self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+            return Ok(None);
+        }
+        let start = self.at.offset as usize;
+        let here = self.bytes.get(start..).unwrap_or_default();
+        let Some((header, payload, chain)) = FrameHeader::parse(here, self.at.chain) else { return Ok(None) };
+        self.at.offset += (crate::format::frame::FRAME_HEADER + payload.len()) as u32;
+        self.at.chain = chain;
+        Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
+    }
+
+    /// Offset in the file of the segment the walk is in, and how far into it it is.
+    fn reached(&self) -> (u64, u64) {
+        (self.segment * SEGMENT, u64::from(self.at.offset))
+    }
+
+    const fn position(&self) -> LogStart {
+        self.at
+    }
+}

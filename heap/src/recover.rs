@@ -1,0 +1,77 @@
+//! Recovery: what the log holds goes into the base, and a new epoch begins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::checkpoint::{self, Headers};
+use crate::error::{Corruption, Error, Place, Result};
+use crate::fold::Checksums;
+use crate::format::BLOCK;
+use crate::format::header::{Header, HeaderFault, PAGE};
+use crate::log::{Log, Segments, Tail, scan};
+use crate::storage::{File, Storage};
+
+/// A heap whose base holds everything that was committed.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) headers: Headers,
+    pub(crate) log: Log,
+    pub(crate) checksums: Checksums,
+}
+
+/// Folds what the log holds into the base, and begins a new epoch in the log. The caller holds the writer's lock.
+pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, epoch: u64) -> Result<Recovered> {
+    let mut headers = read_headers(&**storage, path)?;
+    let header = headers.header.clone();
+    let mut checksums = Checksums::read(&**storage, checkpoint::checksum_run(&**storage)?)?;
+    let mut sequence = header.sequence;
+    let mut kept = Vec::new();
+    if header.log.epoch != 0 {
+        let segments = Segments::read(&**storage, header.log.epoch)?;
+        let tail = scan(&**storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+        if !tail.found {
+            let what = Corruption::Structure("the log that belongs to the heap file is not there".into());
+            return Err(Error::Corrupt { at: Place::LogOffset(0), what });
+        }
+        kept = segments.positions();
+        if tail.frames > 0 {
+            rewrite(&**storage, &tail)?;
+            checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums)?;
+            sequence = tail.sequence;
+        }
+    }
+    let epoch = epoch.max(1);
+    let log = Log::begin(Arc::clone(storage), epoch, sequence, &kept)?;
+    let start = log.position().start;
+    let failed = |source| Error::Io { action: "read the heap file".into(), source };
+    let file_len = (storage.len(File::Base).map_err(failed)? / BLOCK * BLOCK).max(header.file_len);
+    headers.flip(&**storage, |header| {
+        header.sequence = sequence;
+        header.log = start;
+        header.file_len = file_len;
+    })?;
+    // The old epoch's segments are free, unless a dumper still reads them: then the next checkpoint frees them.
+    log.adopt(&kept)?;
+    Ok(Recovered { headers, log, checksums })
+}
+
+/// Pages whose sync failed look clean and may be lost: what was accepted is written again before anything is built
+/// on it.
+fn rewrite(storage: &dyn Storage, tail: &Tail) -> Result<()> {
+    let failed = |source| Error::Io { action: "write the log again".into(), source };
+    for &(at, len) in &tail.accepted {
+        let mut bytes = vec![0; len as usize];
+        storage.read_at(File::Log, at, &mut bytes).map_err(failed)?;
+        storage.write_at(File::Log, at, &bytes).map_err(failed)?;
+    }
+    storage.sync(File::Log).map_err(failed)
+}
+
+fn read_headers(storage: &dyn Storage, path: &Path) -> Result<Headers> {
+    let mut pages = [0; 2 * PAGE];
+    storage
+        .read_at(File::Base, 0, &mut pages)
+        .map_err(|_| Error::Header { path: path.to_owned(), fault: HeaderFault::Magic })?;
+    let (header, page) = Header::choose(&pages).map_err(|fault| Error::Header { path: path.to_owned(), fault })?;
+    Ok(Headers { header, page })
+}

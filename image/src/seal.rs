@@ -1,0 +1,287 @@
+//! Sealing: a heap at one moment becomes an image.
+//!
+//! Blocks are copied in their order, once, through one buffer. What no part of the catalog owns becomes zeros, and
+//! the checksums move behind everything else, so that they and the content hash are known when they are written. The
+//! same heap gives the same bytes, and sealing an image again gives that image.
+
+use std::io::{Seek, SeekFrom, Write};
+
+use heap::format::catalog::{CatalogRoot, ROOT_AT, Run, Stream};
+use heap::format::header::{FileState, HOLDS_SECRETS, Header, LogStart, MINOR};
+use heap::format::{BLOCK, whole_blocks};
+use heap::read::{Reader, Source};
+
+use crate::error::{Error, Result};
+use crate::manifest::{Manifest, Provenance, Redaction, TypeTotal};
+
+/// Bytes copied at a time: whole blocks.
+const PIECE: u64 = 1024 * 1024;
+
+/// What is known about the image besides the heap's bytes.
+#[derive(Debug, Clone, Default)]
+pub struct SealOptions {
+    /// The program whose heap it is.
+    pub program: String,
+    /// The program's build.
+    pub build: String,
+    /// Fingerprint of the schema.
+    pub schema: [u8; 32],
+    /// Sequence of the last commit laid over the file.
+    pub sequence: u64,
+    /// Epoch of the log.
+    pub epoch: u64,
+    /// Whether that commit was durable.
+    pub durable: bool,
+    /// What was done to secrets.
+    pub redaction: Option<Redaction>,
+    /// Whether values of fields marked secret are in it.
+    pub holds_secrets: bool,
+    /// Where and when; `None` makes images of one state equal.
+    pub provenance: Option<Provenance>,
+}
+
+/// An image that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Length in bytes.
+    pub len: u64,
+    /// BLAKE3 of its content.
+    pub content_hash: [u8; 32],
+    /// What it says about itself.
+    pub manifest: Manifest,
+}
+
+/// Writes the heap as an image into `target`, from its start.
+///
+/// # Errors
+/// When the heap cannot be read or is damaged, or writing fails. What was written then is no image: its header comes
+/// last.
+pub fn seal<S: Source, W: Write + Seek>(reader: &Reader<S>, options: &SealOptions, target: &mut W) -> Result<Sealed> {
+    let layout = Layout::of(reader);
+    let manifest = manifest(reader, options);
+    let manifest_bytes = manifest.to_bytes()?;
+    target.seek(SeekFrom::Start(0)).map_err(Error::writing)?;
+    target.write_all(&vec![0; BLOCK as usize]).map_err(Error::writing)?;
+    let content_hash = layout.write(reader, target)?;
+    target.write_all(&manifest_bytes).map_err(Error::writing)?;
+    let header = Header {
+        minor: MINOR,
+        ignorable_flags: if options.holds_secrets { HOLDS_SECRETS } else { 0 },
+        state: FileState::Image,
+        counter: 1,
+        sequence: options.sequence,
+        log: LogStart::default(),
+        forced: 0,
+        file_len: layout.len,
+        manifest_at: layout.len,
+        manifest_len: manifest_bytes.len() as u64,
+        content_hash,
+        ..reader.header().clone()
+    };
+    target.seek(SeekFrom::Start(0)).map_err(Error::writing)?;
+    target.write_all(&header.to_page()).map_err(Error::writing)?;
+    target.flush().map_err(Error::writing)?;
+    Ok(Sealed { len: layout.len + manifest_bytes.len() as u64, content_hash, manifest })
+}
+
+fn manifest<S: Source>(reader: &Reader<S>, options: &SealOptions) -> Manifest {
+    let catalog = reader.catalog();
+    let tables = catalog.tables().iter().enumerate().filter(|(_, table)| table.type_number.is_some());
+    let types = tables
+        .map(|(number, table)| TypeTotal { name: catalog.table_name(number as u32), records: table.entry.live })
+        .collect();
+    Manifest {
+        program: options.program.clone(),
+        build: options.build.clone(),
+        schema: options.schema,
+        sequence: options.sequence,
+        epoch: options.epoch,
+        durable: options.durable,
+        types,
+        redaction: options.redaction.clone(),
+        provenance: options.provenance.clone(),
+    }
+}
+
+/// Where things lie in the image.
+struct Layout {
+    root: CatalogRoot,
+    /// What is copied, sorted: offset, bytes that mean something, and length in whole blocks.
+    runs: Vec<(u64, u64, u64)>,
+    /// Length of the content with block 0.
+    len: u64,
+}
+
+impl Layout {
+    fn of<S: Source>(reader: &Reader<S>) -> Self {
+        let catalog = reader.catalog();
+        let mut root = *catalog.root();
+        let streams = root.streams.iter().enumerate().filter(|(number, _)| *number != Stream::Checksums as usize);
+        let streams = streams.map(|(_, run)| (run.at, run.len, run.capacity)).filter(|run| run.2 > 0);
+        let extents = catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len, extent.entry.len));
+        let mut runs: Vec<_> = streams.chain(extents).collect();
+        runs.sort_unstable();
+        let end = runs.last().map_or(ROOT_AT + BLOCK, |run| run.0 + run.2);
+        // One entry for each block, those of the checksums included.
+        let before = end / BLOCK;
+        let mut own = 1;
+        while (before + own) * 4 > own * BLOCK {
+            own += 1;
+        }
+        let checksums = Run { at: end, capacity: own * BLOCK, len: (before + own) * 4 };
+        root.streams[Stream::Checksums as usize] = checksums;
+        Self { root, runs, len: end + checksums.capacity }
+    }
+
+    /// Writes everything behind block 0, and returns its hash.
+    fn write<S: Source, W: Write>(&self, reader: &Reader<S>, target: &mut W) -> Result<[u8; 32]> {
+        let mut copier = Copier { target, hasher: blake3::Hasher::new(), sums: vec![0; 4] };
+        let mut root = vec![0; BLOCK as usize];
+        let bytes = self.root.to_bytes();
+        root[..bytes.len()].copy_from_slice(&bytes);
+        copier.blocks(&root)?;
+        let mut at = ROOT_AT + BLOCK;
+        let mut buffer = vec![0; PIECE as usize];
+        for &(start, used, len) in &self.runs {
+            copier.zeros(start - at, &mut buffer)?;
+            at = start;
+            while at < start + len {
+                let piece = &mut buffer[..(start + len - at).min(PIECE) as usize];
+                // Behind the used part of a stream there are no values, and no checksums that would have to be right.
+                let meaning = (start + used).saturating_sub(at).min(piece.len() as u64);
+                let blocks = whole_blocks(meaning) as usize;
+                reader.read_blocks(at, &mut piece[..blocks])?;
+                piece[meaning as usize..].fill(0);
+                copier.blocks(piece)?;
+                at += piece.len() as u64;
+            }
+        }
+        copier.finish(self.root.streams[Stream::Checksums as usize])
+    }
+}
+
+/// Writes blocks, and learns their checksums.
+struct Copier<'a, W> {
+    target: &'a mut W,
+    hasher: blake3::Hasher,
+    sums: Vec<u8>,
+}
+
+impl<W: Write> Copier<'_, W> {
+    fn blocks(&mut self, bytes: &[u8]) -> Result<()> {
+        for block in bytes.chunks_exact(BLOCK as usize) {
+            self.sums.extend_from_slice(&crc32fast::hash(block).to_le_bytes());
+        }
+        self.hasher.update(bytes);
+        self.target.write_all(bytes).map_err(Error::writing)
+    }
+
+    fn zeros(&mut self, len: u64, buffer: &mut [u8]) -> Result<()> {
+        let mut left = len;
+        if left > 0 {
+            buffer.fill(0);
+        }
+        while left > 0 {
+            let piece = left.min(buffer.len() as u64);
+            self.blocks(&buffer[..piece as usize])?;
+            left -= piece;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, run: Run) -> Result<[u8; 32]> {
+        self.sums.resize(run.capacity as usize, 0);
+        self.hasher.update(&self.sums);
+        self.target.write_all(&self.sums).map_err(Error::writing)?;
+        Ok(*self.hasher.finalize().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use heap::format::frame::Operation;
+    use heap::read::Checks;
+
+    use super::*;
+    use crate::sample::board;
+    use crate::verify::FileReport;
+
+    fn options() -> SealOptions {
+        SealOptions { program: "board".into(), sequence: 7, durable: true, ..SealOptions::default() }
+    }
+
+    fn sealed<S: Source>(reader: &Reader<S>) -> Vec<u8> {
+        let mut target = Cursor::new(Vec::new());
+        let sealed = seal(reader, &options(), &mut target).unwrap();
+        assert_eq!(sealed.len, target.get_ref().len() as u64);
+        target.into_inner()
+    }
+
+    fn open(file: &[u8]) -> Result<Reader<&[u8]>> {
+        Ok(Reader::open(file, Path::new("test.img"), Checks::Strict)?)
+    }
+
+    fn verify(file: &[u8]) -> Result<FileReport> {
+        FileReport::of(&open(file)?)
+    }
+
+    #[test]
+    fn a_sealed_heap_is_a_whole_image_and_sealing_it_again_changes_nothing() {
+        let file = board(3).file();
+        let image = sealed(&open(&file).unwrap());
+        let report = verify(&image).unwrap();
+        assert_eq!(report.values, verify(&file).unwrap().values);
+        let manifest = report.manifest.unwrap();
+        assert_eq!((&*manifest.program, manifest.sequence, manifest.types.len()), ("board", 7, 3));
+        assert_eq!(sealed(&open(&image).unwrap()), image);
+    }
+
+    #[test]
+    fn what_no_part_owns_is_zero_in_the_image() {
+        let mut file = board(3).file();
+        let image = sealed(&open(&file).unwrap());
+        // The old checksums' blocks belong to nothing now, and neither do blocks behind them.
+        file.extend_from_slice(&vec![0xaa; 4 * BLOCK as usize]);
+        assert_eq!(sealed(&open(&file).unwrap()), image);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_an_image_is_found() {
+        let image = sealed(&open(&board(2).file()).unwrap());
+        let dense = (0..256).chain(4088..4100).chain(image.len() - 200..image.len());
+        for at in dense.chain((256..image.len()).step_by(509)) {
+            for bit in [0, 3, 7] {
+                let mut damaged = image.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(verify(&damaged).is_err(), "byte {at} bit {bit}");
+            }
+        }
+        assert!(verify(&image[..image.len() - 1]).is_err());
+        assert!(verify(&[&image[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn operations_of_the_log_are_in_the_image() {
+        let before = board(3).file();
+        let mut fixture = board(3);
+        let board = fixture.roots[0].reference;
+        let title = fixture.text("renamed");
+        fixture.slot_mut(board)[8..16].copy_from_slice(&title.to_ne_bytes());
+        let free = fixture.value(heap::format::slot::Kind::Text, 0, &[]);
+        fixture.free(free);
+        // The text that the title was has no owner any more; it stands for a half-applied commit.
+        let after = fixture.file();
+        assert!(verify(&after).is_err());
+        assert_eq!(before.len(), after.len());
+        let changed: Vec<usize> = (BLOCK as usize..before.len()).filter(|&at| before[at] != after[at]).collect();
+        let operation = |&at: &usize| Operation::Write { at: at as u64, bytes: &after[at..=at] };
+        let header = open(&before).unwrap().header().clone();
+        let reader =
+            Reader::with_operations(&before[..], header, changed.iter().map(operation), Checks::Strict).unwrap();
+        let direct = open(&after).unwrap();
+        assert_eq!(sealed(&reader), sealed(&direct));
+    }
+}

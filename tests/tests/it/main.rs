@@ -1,0 +1,3 @@
+//! Tests of the whole system, in one binary.
+
+mod format_doc;
