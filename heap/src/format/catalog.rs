@@ -19,7 +19,7 @@
 //! | 4      | 4    | records: shape number of the type; size class: its number; else 0 |
 //! | 8      | 4    | stride in bytes (large: 0) |
 //! | 12     | 4    | offset of the first slot's contents in a region (records: max(8, align); size class: 8; large: 8) |
-//! | 16     | 8    | slots ever used; the table's regions fill in the order of its extents |
+//! | 16     | 8    | slots ever used; the table's regions fill in ascending order |
 //! | 24     | 8    | slots that live |
 //! | 32     | 16   | reserved |
 //!

@@ -95,11 +95,11 @@ impl Catalog {
         let roots = read_roots(source, root.streams[Stream::Roots as usize])?;
         check_overlap(&root, &extents)?;
         check_tables(&mut tables, &registry)?;
-        // Entries are grouped by region; the table's order of filling comes from the numbers they keep.
+        // Regions are given out in ascending order, so a table fills its own in ascending order.
         extents.sort_unstable_by_key(|extent| (extent.entry.region, extent.entry.offset));
         let mut regions = group_regions(&extents, &tables)?;
         let shift = check_runs(&regions, &tables)?;
-        fill_tables(&mut tables, &mut regions, &extents)?;
+        fill_tables(&mut tables, &mut regions)?;
         let mut by_number = vec![NONE; regions.last().map_or(0, |region| region.number as usize + 1)];
         for (position, region) in regions.iter().enumerate() {
             by_number[region.number as usize] = position as u32;
@@ -423,13 +423,9 @@ fn check_runs(regions: &[Region], tables: &[Table]) -> Result<u32> {
 }
 
 /// Numbers each table's slots in the order in which its regions fill, and spreads the count of used ones over them.
-fn fill_tables(tables: &mut [Table], regions: &mut [Region], extents: &[Extent]) -> Result<()> {
-    // The extent at a region's start is its oldest.
-    let mut order: Vec<u32> = (0..regions.len() as u32).collect();
-    order.sort_unstable_by_key(|&at| extents[regions[at as usize].extents.0 as usize].number);
+fn fill_tables(tables: &mut [Table], regions: &mut [Region]) -> Result<()> {
     let mut slots = vec![0_u64; tables.len()];
-    for position in order {
-        let region = &mut regions[position as usize];
+    for (position, region) in (0..).zip(regions) {
         let table = &mut tables[region.table as usize];
         table.regions.push(position);
         let before = &mut slots[region.table as usize];
