@@ -132,10 +132,11 @@ fn option(tag: OptionTag) -> Shape {
 
 #[test]
 fn a_type_changes_with_what_lies_in_it_and_not_with_what_it_refers_to() {
-    let holders = |inner: fn(String) -> Shape| described("Holder", 8, vec![field("held", 0, inner("Place".into()))]);
+    type Holding = fn(String) -> Shape;
+    let holders = |inner: Holding| described("Holder", 8, vec![field("held", 0, inner("Place".into()))]);
     let mut moved = place();
     fields_of(&mut moved)[1].offset = 2;
-    let cases: [(fn(String) -> Shape, bool); 4] = [
+    let cases: [(Holding, bool); 4] = [
         (Shape::Inline, true),
         (|name| Shape::List(Box::new(Shape::Inline(name))), true),
         (|name| Shape::Map { key: Box::new(Shape::Text), value: Box::new(Shape::Inline(name)) }, true),
