@@ -9,9 +9,11 @@ use crate::format::catalog::TableKind;
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
 use crate::format::{BLOCK, REGION};
+use crate::map;
 use crate::ownership;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
+use crate::sorted;
 use crate::state::State;
 
 /// From this many bytes on, fresh extents are written to the base at once and published by the frame.
@@ -54,8 +56,9 @@ fn zero_padding(state: &State, raw: &mut Writing<'_>) {
         match what {
             What::Record => zero_padding_of(state, &programs, raw, header, at, len as u64),
             What::Elements => zero_padding_of_elements(&programs, raw, header, at, len as u64),
+            What::Entries => zero_padding_of_entries(&programs, raw, header, at, len as u64),
             What::Slot => zero_padding_of_slot(state, &programs, raw, header),
-            What::Entries | What::Plain => {}
+            What::Plain => {}
         }
     }
     for number in 0..raw.undo().fresh.len() {
@@ -83,6 +86,36 @@ fn zero_padding_of_elements(programs: &Programs, raw: &mut Writing<'_>, header: 
     }
 }
 
+fn zero_padding_of_entries(programs: &Programs, raw: &mut Writing<'_>, header: u64, at: u64, len: u64) {
+    let shape = slot::aux(raw.view().word(header));
+    if let Some(entry) = programs.entry(shape).filter(|entry| entry.entry.has_padding()) {
+        for bytes in raw.slot_bytes_mut(at, len).chunks_exact_mut(entry.entry.size()) {
+            // Zeros are a free place, and need not be an entry.
+            if bytes.iter().any(|&byte| byte != 0) {
+                entry.entry.zero_padding(bytes, ByteOrder::NATIVE);
+            }
+        }
+    }
+}
+
+/// In a buffer of a hash map as a whole, and in a node of a sorted map.
+fn zero_padding_of_map(programs: &Programs, raw: &mut Writing<'_>, header: u64) {
+    let (view, word) = (raw.view(), raw.view().word(header));
+    let shape = slot::aux(word);
+    let Some(entry) = programs.entry(shape).filter(|entry| entry.entry.has_padding()) else { return };
+    let (within, len) = (view.space().offset_in_region(header), view.slot_end_at(header) - header);
+    if slot::kind(word) == Some(Kind::MapBuffer) {
+        if let Some(range) = map::entry_range(entry, shape, within, len) {
+            zero_padding_of_entries(programs, raw, header, header + range.start as u64, range.len() as u64);
+        }
+    } else if let Some(range) = sorted::value_range(entry, shape, within, view.slot_bytes(header, len)) {
+        let values = raw.slot_bytes_mut(header + range.start as u64, range.len() as u64);
+        for value in values.chunks_exact_mut(entry.value.size()) {
+            entry.value.zero_padding(value, ByteOrder::NATIVE);
+        }
+    }
+}
+
 fn zero_padding_of_slot(state: &State, programs: &Programs, raw: &mut Writing<'_>, header: u64) {
     let word = raw.view().word(header);
     match slot::kind(word) {
@@ -102,6 +135,7 @@ fn zero_padding_of_slot(state: &State, programs: &Programs, raw: &mut Writing<'_
             let whole = (end - start) / program.size() as u64 * program.size() as u64;
             zero_padding_of_elements(programs, raw, header, start, whole);
         }
+        Some(Kind::MapBuffer | Kind::SortedNode) => zero_padding_of_map(programs, raw, header),
         _ => {}
     }
 }

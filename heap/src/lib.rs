@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -35,12 +35,12 @@ mod guard;
 mod handles;
 #[cfg(feature = "arena")]
 mod heap;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
 mod map;
 #[cfg(feature = "arena")]
 mod naming;
@@ -59,7 +59,7 @@ mod recover;
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;
@@ -90,6 +90,7 @@ pub use {
     heap::Heap,
     options::Options,
     snapshot::Snapshot,
+    sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
 };

@@ -75,25 +75,32 @@ fn changes_of(
     if slot::kind_number(view.word(saved.header)) > Kind::Free as u8 {
         handles_of(state, programs, view, saved, new, &mut |held| after.push(held));
     }
-    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
-    // Both are in the order of their offsets: walk them side by side.
+    forget_moved(&mut before, &mut after);
+    let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
+    released.extend(gone.map(|value| value.at));
+    appeared.extend(after.into_iter().map(|held| Appeared { header: saved.header, held }));
+}
+
+/// Takes what is on both sides from both: what stayed, and what only moved within the range, as the children of a node
+/// do when one is put before them. To release those would mean a walk over all that they hold.
+fn forget_moved(before: &mut Vec<Held>, after: &mut Vec<Held>) {
+    let (mut gone, mut came) = (Vec::new(), Vec::new());
+    before.sort_unstable_by_key(|held| held.bits);
+    after.sort_unstable_by_key(|held| held.bits);
+    let (mut old, mut new) = (before.drain(..).peekable(), after.drain(..).peekable());
     loop {
-        let (gone, came) = match (before.peek(), after.peek()) {
-            (None, None) => return,
-            (Some(_), None) => (before.next(), None),
-            (None, Some(_)) => (None, after.next()),
-            (Some(old), Some(new)) if old.offset < new.offset => (before.next(), None),
-            (Some(old), Some(new)) if old.offset > new.offset => (None, after.next()),
-            _ => (before.next(), after.next()),
-        };
-        if gone == came {
-            continue;
+        match (old.peek(), new.peek()) {
+            (Some(left), Some(right)) if left.bits == right.bits && left.named == right.named => {
+                old.next();
+                new.next();
+            }
+            (Some(left), right) if right.is_none_or(|right| left.bits <= right.bits) => gone.extend(old.next()),
+            (_, Some(_)) => came.extend(new.next()),
+            (Some(_), None) | (None, None) => break,
         }
-        if let Some(value) = gone.filter(|held| held.named.is_owned()).and_then(|held| view.value(held.bits)) {
-            released.push(value.at);
-        }
-        appeared.extend(came.map(|held| Appeared { header: saved.header, held }));
     }
+    drop((old, new));
+    (*before, *after) = (gone, came);
 }
 
 fn handles_of(

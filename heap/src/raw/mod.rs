@@ -11,7 +11,8 @@
 //!   typed value may have been written to, [`settle`] stands: past it the compiler can assume nothing about padding.
 //! - **M4 valid.** A slot of kind record in a region bound to type `T` holds a valid `T`; a slot of kind text holds
 //!   UTF-8 of the length its header gives, within the slot; a list's slot and its buffer hold as many valid elements
-//!   of the type its shape number is bound to as its length says. Files from outside are verified before binding, or
+//!   of the type its shape number is bound to as its length says; each live entry of a map's buffer or node holds a valid
+//!   key and value of the map its shape number is bound to. Files from outside are verified before binding, or
 //!   vouched for by the caller of `open_mapped`; after that memory changes only through the functions of this module,
 //!   which write whole valid values, or put back what they saved.
 //! - **M5 bound.** A region or shape is bound to a `TypeId` only after the type's whole descriptor compared equal to
@@ -23,6 +24,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod buffer;
 pub(crate) mod field;
 mod gate;
 mod layout;
@@ -35,6 +37,7 @@ mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub(crate) use buffer::with_bytes;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;

@@ -258,12 +258,4 @@ impl<'a> View<'a> {
         // SAFETY: mapped, as just checked against the region's counts (M1); initialised by M3 and `settle`.
         unsafe { self.space.arena.bytes(at, len) }
     }
-
-    /// A value of `T` copied out of bytes.
-    #[inline(always)]
-    pub(crate) fn element<T: Field>(self, bytes: &'a [u8]) -> &'a T {
-        assert!(bytes.len() == size_of::<T>() && bytes.as_ptr().cast::<T>().is_aligned());
-        // SAFETY: callers pass an entry of a buffer whose shape number is bound to the map this `T` belongs to (M4).
-        unsafe { &*bytes.as_ptr().cast() }
-    }
 }

@@ -124,6 +124,12 @@ impl Space {
         region - self.regions[region as usize].behind.load(Relaxed)
     }
 
+    /// An offset of the arena as one from the start of its region, or of its large value's first.
+    #[inline]
+    pub(crate) fn offset_in_region(&self, at: u64) -> u64 {
+        at - self.region_at(self.region_of(at))
+    }
+
     /// The regions behind `first` hold the rest of one large value.
     pub(crate) fn set_run(&self, first: u32, regions: u32) {
         for behind in 1..regions {

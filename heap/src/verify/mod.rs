@@ -52,7 +52,7 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
     let records = infos.iter().map(RecordRegion::new).collect();
     let context = Context {
         order: header.byte_order.into(),
-
+        hash_key: header.hash_key,
         catalog,
         registry,
         index: TypeIndex::new(&registry.schema),
@@ -70,6 +70,7 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
 /// What does not change while verifying.
 struct Context<'a> {
     order: ByteOrder,
+    hash_key: [u8; 16],
     catalog: &'a Catalog,
     registry: &'a Registry,
     index: TypeIndex<'a>,

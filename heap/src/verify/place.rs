@@ -15,8 +15,16 @@ use crate::read::damaged;
 /// The error for a fault in a slot's value, named as the record that owns it and the path there.
 pub(super) fn error(context: &Context<'_>, info: &Info<'_>, index: u32, fault: ElementFault) -> Error {
     let ElementFault { element, fault } = fault;
+    owned_by(context, info, index, path_in(context, info, index, element, fault.offset), fault.what.to_string())
+}
+
+/// The error for something wrong with a slot's value as a whole, named as the record that owns it.
+pub(super) fn whole(context: &Context<'_>, info: &Info<'_>, index: u32, what: String) -> Error {
+    owned_by(context, info, index, String::new(), what)
+}
+
+fn owned_by(context: &Context<'_>, info: &Info<'_>, index: u32, mut path: String, what: String) -> Error {
     let mut at = (info, index);
-    let mut path = path_in(context, info, index, element, fault.offset);
     for _ in 0..=2 * MAX_DEPTH {
         let Some((holder, element, offset)) = holder_of(context, at) else { break };
         let mut outer = path_in(context, holder.0, holder.1, element, offset);
@@ -27,7 +35,7 @@ pub(super) fn error(context: &Context<'_>, info: &Info<'_>, index: u32, fault: E
         at = holder;
     }
     let record = context.catalog.slot_name(at.0.region, at.1);
-    damaged(Place::Record { record, field: path }, fault.what.to_string())
+    damaged(Place::Record { record, field: path }, what)
 }
 
 /// The path inside one slot's value.
@@ -96,6 +104,10 @@ fn holds(context: &Context<'_>, info: &Info<'_>, index: u32, handle: u64) -> Opt
     let kind = slot::kind(header)?;
     if kind == Kind::ListSpilled || kind == Kind::Map || kind == Kind::SortedMap {
         return (word_at(slot, 16, context.order) == handle).then_some((None, 0));
+    }
+    if kind == Kind::MapBuffer || kind == Kind::SortedNode {
+        let words = slot[HEADER as usize..].as_chunks::<8>().0;
+        return words.iter().any(|&word| context.order.u64(word) == handle).then_some((None, 0));
     }
     let (start, program, _) = contents(context, info, index)?;
     if program.is_trivial() || program.size() == 0 {

@@ -57,8 +57,10 @@ pub(super) enum What {
     Room,
     #[error("its buffer is of another kind or shape")]
     Buffer,
-    #[error("its entries are of a kind that this version does not know")]
+    #[error("no map has such keys or values")]
     Entries,
+    #[error("its entries are in another machine's byte order, and are not checked here")]
+    Foreign,
 }
 
 impl From<ValueFault> for Fault {
@@ -102,6 +104,19 @@ impl From<Fault> for ElementFault {
     }
 }
 
+/// What is wrong with a value of its own slot: a fault, or what the code of a map says.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Fault(ElementFault),
+    Words(String),
+}
+
+impl<F: Into<ElementFault>> From<F> for Problem {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
 impl From<What> for ElementFault {
     fn from(what: What) -> Self {
         Fault::of(what).into()
@@ -115,8 +130,10 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
             continue;
         }
         for index in 0..info.used {
-            if let Err(fault) = check_value(context, state, info, index) {
-                return Err(place::error(context, info, index, fault));
+            match check_value(context, state, info, index) {
+                Ok(()) => {}
+                Err(Problem::Fault(fault)) => return Err(place::error(context, info, index, fault)),
+                Err(Problem::Words(words)) => return Err(place::whole(context, info, index, words)),
             }
         }
     }
@@ -140,7 +157,7 @@ fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shap
     Ok(())
 }
 
-fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), ElementFault> {
+fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Problem> {
     let word = state.words[info.words + index as usize];
     let kind = word.kind();
     if !matches!(kind, Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap) {
@@ -153,13 +170,13 @@ fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index:
     }
     let len = word_at(bytes, 8, context.order);
     match kind {
-        Kind::ListInline => check_elements(context, state, &Elements { info, index, fixed: 16, shape, len }),
+        Kind::ListInline => Ok(check_elements(context, state, &Elements { info, index, fixed: 16, shape, len })?),
         Kind::ListSpilled => {
             if !is_zero(&bytes[24..]) {
                 return Err(What::Slack.into());
             }
             let (info, index) = own(context, state, word_at(bytes, 16, context.order), Kind::Buffer, shape)?;
-            check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })
+            Ok(check_elements(context, state, &Elements { info, index, fixed: 8, shape, len })?)
         }
         Kind::Map => map::verify_map(context, state, bytes, shape),
         _ => map::verify_sorted(context, state, bytes, shape),
