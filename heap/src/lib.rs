@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -35,13 +35,15 @@ mod guard;
 mod handles;
 #[cfg(feature = "arena")]
 mod heap;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
 mod map;
+#[cfg(all(test, feature = "arena"))]
+mod map_tests;
 #[cfg(feature = "arena")]
 mod naming;
 #[cfg(feature = "arena")]
@@ -59,7 +61,7 @@ mod recover;
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;

@@ -64,6 +64,7 @@ impl MapKind {
         Self { shape: BufferShape { number: shape_number, align }, entry }
     }
 
+    #[cfg(test)]
     /// Where in the buffer the value is of the entry at this offset.
     #[inline(always)]
     pub(crate) const fn value_range(&self, at: usize) -> Range<usize> {
@@ -253,6 +254,7 @@ pub(crate) fn entries<'a>(
     Ok((0..=geometry.mask).flat_map(taken).map(move |(group, slot)| geometry.entry_at(&kind, group, slot)))
 }
 
+#[cfg(test)]
 /// The first entry in a bucket that is not before `bucket`: its offset in the buffer and the bucket after it.
 /// Beginning at 0 and going on with the bucket given back visits every entry once; entries keep their buckets while
 /// the map does not grow, and `contents` may be another borrow each time.

@@ -34,6 +34,8 @@ mod read;
 #[cfg(test)]
 mod smoke;
 mod space;
+#[cfg(test)]
+pub(crate) mod specimens;
 mod write;
 
 pub(crate) use arena::Arena;
