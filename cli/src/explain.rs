@@ -165,6 +165,14 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "Use Heap::open_image for images and Heap::open for heaps; the message names the right one.",
     ),
     entry(
+        "IMG-0310",
+        Exit::Decision,
+        "the keys of a map crowd",
+        "So many keys of one hash map take the same path through it that growing does not help. The hash is keyed per \
+         heap, so this does not happen by chance: somebody who knows the heap's key chose the keys.",
+        "Do not show heap files to whoever chooses keys, or use a SortedMap, which does not hash.",
+    ),
+    entry(
         "IMG-0401",
         Exit::Damaged,
         "the file is neither heap nor image",

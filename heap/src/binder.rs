@@ -210,7 +210,7 @@ fn first_difference(heap: &migrate::Body, program: &migrate::Body) -> String {
         match program.iter().find(|candidate| candidate.name == field.name) {
             None => return format!("field {} is gone", field.name),
             Some(other) if other.shape != field.shape => {
-                return format!("field {} was {}, is {}", field.name, "?", "?");
+                return format!("field {} was {}, is {}", field.name, field.shape, other.shape);
             }
             Some(other) if other.offset != field.offset => return format!("field {} moved", field.name),
             Some(other) if other.attributes != field.attributes => {

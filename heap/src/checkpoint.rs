@@ -2,16 +2,18 @@
 //!
 //! sync the log → write the base and its checksums → sync the base → write the other header → sync it → recycle.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
+use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
 use crate::format::header::{Header, LogStart, PAGE};
-use crate::format::BLOCK;
 use crate::log::{Log, Position, Recycled, Segments, scan};
 use crate::shared::Shared;
+use crate::snapshot;
 use crate::storage::{File, Storage};
 
 /// Bytes of operations folded in one go.
@@ -91,12 +93,16 @@ pub(crate) struct Checkpointer {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Length of the log at which a checkpoint is due.
     due: u64,
+    /// Sequence of the last checkpoint, for whoever cannot wait for one that is being made.
+    sequence: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Work {
     headers: Headers,
     checksums: Checksums,
+    /// The readers of the log were told that they lost their hold.
+    forced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -118,11 +124,12 @@ impl Checkpointer {
     /// Starts the thread.
     pub(crate) fn start(shared: &Arc<Shared>, headers: Headers, checksums: Checksums) -> Result<()> {
         let checkpointer = Self {
-            work: Mutex::new(Work { headers, checksums }),
             signal: Mutex::new(Signal::default()),
             changed: Condvar::new(),
             thread: Mutex::new(None),
             due: shared.options.log_target / 2,
+            sequence: AtomicU64::new(headers.header.sequence),
+            work: Mutex::new(Work { headers, checksums, forced: false }),
         };
         let _ = shared.checkpointer.set(checkpointer);
         let theirs = Arc::clone(shared);
@@ -175,15 +182,22 @@ impl Checkpointer {
         }
     }
 
+    /// Runs while no checkpoint does: the base holds the header's sequence and nothing else.
+    pub(crate) fn at_rest<R>(&self, run: impl FnOnce(&Header) -> R) -> R {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        run(&work.headers.header)
+    }
+
     /// Sequence of the last checkpoint.
     pub(crate) fn sequence(&self) -> u64 {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner).headers.header.sequence
+        self.sequence.load(Ordering::Relaxed)
     }
 
     fn checkpoint(&self, shared: &Shared, purpose: Purpose) -> Result<()> {
         let Some(log) = &shared.log else { return Err(Error::NoDisk) };
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let done = work.checkpoint(shared, log, purpose);
+        self.sequence.store(work.headers.header.sequence, Ordering::Relaxed);
         done.inspect_err(|error| shared.poison(error))
     }
 }
@@ -191,9 +205,16 @@ impl Checkpointer {
 impl Work {
     fn checkpoint(&mut self, shared: &Shared, log: &Log, purpose: Purpose) -> Result<()> {
         let storage = &*shared.storage;
-        let position @ Position { sequence, start, .. } = log.position();
+        // A dump reads the base under the log as it found it, so nothing newer may reach the base meanwhile. The log
+        // would grow as much if only its recycling waited.
+        let Some(Position { sequence, start, .. }) = self.begin(shared, log)? else { return Ok(()) };
+        // Snapshots that show pages of the base keep it as it is, until the log is too long or the heap is closed.
+        let pressed = purpose == Purpose::Close || log.held_len() > shared.options.log_limit;
+        if shared.has_snapshots() && !(pressed && snapshot::detach_all(shared)) {
+            return Ok(());
+        }
         let file_len = shared.state().catalog.file.end();
-        if position.sequence > self.headers.header.sequence {
+        if sequence > self.headers.header.sequence {
             log.sync_sequence(sequence)?;
             fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
         }
@@ -206,16 +227,26 @@ impl Work {
         self.recycle(shared, log, start, sequence)
     }
 
-    /// Frees the log before `start`, unless somebody retains it; past the limit the readers are told and lose it.
-    fn recycle(&mut self, shared: &Shared, log: &Log, start: LogStart, sequence: u64) -> Result<()> {
-        if log.recycle(start, false)? == Recycled::Held {
-            if log.held_len() <= shared.options.log_limit {
-                return Ok(());
-            }
-            self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
-            log.recycle(start, true)?;
+    /// The end of the log, up to which it may be folded; `None` while somebody retains it. Past the limit the readers
+    /// are told by the header that they lost their hold.
+    fn begin(&mut self, shared: &Shared, log: &Log) -> Result<Option<Position>> {
+        if let Some(position) = log.position_unless_held()? {
+            return Ok(Some(position));
         }
-        shared.state().catalog.file.release(sequence);
+        if log.held_len() <= shared.options.log_limit {
+            return Ok(None);
+        }
+        self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
+        self.forced = true;
+        Ok(Some(log.position()))
+    }
+
+    /// Frees the log before `start`, unless somebody retains it who was not told otherwise.
+    fn recycle(&mut self, shared: &Shared, log: &Log, start: LogStart, sequence: u64) -> Result<()> {
+        let forced = std::mem::take(&mut self.forced);
+        if log.recycle(start, forced)? == Recycled::Done {
+            shared.state().catalog.file.release(sequence);
+        }
         Ok(())
     }
 }

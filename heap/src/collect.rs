@@ -94,8 +94,7 @@ fn visit_record(view: View<'_>, state: &State, bits: u64, marks: &mut Marks, wai
     if handle.index >= space.record_slots(handle.region) {
         return;
     }
-    let header =
-        space.region_at(handle.region) + state.catalog.tables[number as usize].header_in_region(handle.index);
+    let header = space.region_at(handle.region) + state.catalog.tables[number as usize].header_in_region(handle.index);
     let word = view.word(header);
     let alive = slot::kind_number(word) == Kind::Record as u8 && slot::generation(word) == handle.generation;
     if alive && marks.set(handle.region, handle.index) {

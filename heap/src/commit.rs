@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use migrate::{ByteOrder, Programs};
 
+use crate::catalog::PIECE;
 use crate::error::Result;
+use crate::format::REGION;
 use crate::format::catalog::TableKind;
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
-use crate::format::{BLOCK, REGION};
 use crate::map;
 use crate::ownership;
 use crate::raw::{Saved, View, What, Writing};
@@ -30,10 +31,7 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     ownership::settle(state, shared, raw)?;
     let registry = shared.binder().archive_if_changed();
     let sequence = state.sequence + 1;
-    state
-        .catalog
-        .make_room(&*shared.storage, sequence, registry.as_deref())
-        .map_err(|error| shared.no_room(error))?;
+    state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;
@@ -159,10 +157,14 @@ impl Direct {
 }
 
 /// Writes and syncs the fresh extents when they are many; else the frame zeroes their place in the file first.
-fn write_fresh_extents(state: &State, shared: &Shared, raw: &Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
+fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
     let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
     let total: u64 = fresh().map(|extent| extent.len).sum();
     let mut direct = Direct::default();
+    if total >= DIRECT {
+        // Memory goes to the file as it is, and flags are not for the file.
+        raw.clear_flags();
+    }
     for extent in fresh().filter(|extent| extent.len > 0) {
         if total < DIRECT {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {
@@ -282,8 +284,8 @@ fn emit(state: &State, view: View<'_>, at: u64, bytes: &[u8], payload: &mut Vec<
                 Operation::Zero { at, len: len as u32 }.encode(payload);
             }
         } else {
-            for (start, piece) in now.chunks(BLOCK as usize * 4).enumerate() {
-                Operation::Write { at: file + start as u64 * BLOCK * 4, bytes: piece }.encode(payload);
+            for (number, bytes) in now.chunks(PIECE).enumerate() {
+                Operation::Write { at: file + (number * PIECE) as u64, bytes }.encode(payload);
             }
         }
         offset += len as u64;

@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -30,17 +30,17 @@ mod file_space;
 pub mod fold;
 pub mod format;
 #[cfg(feature = "arena")]
+mod front;
+#[cfg(feature = "arena")]
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
-#[cfg(feature = "arena")]
-mod heap;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod map;
 #[cfg(all(test, feature = "arena"))]
 mod map_tests;
@@ -61,7 +61,7 @@ mod recover;
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "the verifier needs only a part of it"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;
@@ -73,9 +73,8 @@ mod table;
 #[cfg(feature = "arena")]
 mod transaction;
 pub mod verify;
-#[cfg(feature = "arena")]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
-
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;
@@ -87,9 +86,9 @@ pub use error::{Corruption, Error, Place, RecordName, Result};
 pub use {
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
+    front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    heap::Heap,
     options::Options,
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
@@ -97,9 +96,6 @@ pub use {
     transaction::{Durability, Sequence, Transaction},
 };
 
-/// What the derive expands to; not for direct use.
 #[cfg(feature = "arena")]
 #[doc(hidden)]
-pub mod derive {
-    pub use migrate;
-}
+pub mod derive;

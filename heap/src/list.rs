@@ -318,7 +318,10 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`list`](Transaction::list).
-    pub fn list_from<T: Field>(&mut self, values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>) -> Result<List<T>> {
+    pub fn list_from<T: Field>(
+        &mut self,
+        values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    ) -> Result<List<T>> {
         let values = values.into_iter();
         let list = self.list_with_capacity(values.len())?;
         list.extend(self, values)?;

@@ -57,7 +57,13 @@ macro_rules! model_test {
         mod $name {
             use super::*;
 
-            fn step(tx: &mut Transaction<'_>, root: Ref<$record>, items: &[Ref<Item>], model: &mut Model, dice: &mut Dice) {
+            fn step(
+                tx: &mut Transaction<'_>,
+                root: Ref<$record>,
+                items: &[Ref<Item>],
+                model: &mut Model,
+                dice: &mut Dice,
+            ) {
                 let range = [8, 60, 3000][dice.next(3) as usize];
                 let (key, value) = (dice.next(range), dice.next(1000));
                 match dice.next(22) {
@@ -150,9 +156,8 @@ macro_rules! model_test {
             fn read(reader: &impl Reader, root: Ref<$record>) -> Model {
                 let root = reader.get(root).unwrap();
                 let text = |text: Text| reader.get_text(text).unwrap().to_owned();
-                let padded = |value: &Padded| {
-                    (value.small, value.large, value.note.map(text), value.wide.as_ref().copied())
-                };
+                let padded =
+                    |value: &Padded| (value.small, value.large, value.note.map(text), value.wide.as_ref().copied());
                 let model = Model {
                     numbers: root.numbers.iter(reader).unwrap().map(|(&key, &value)| (key, value)).collect(),
                     texts: root.texts.iter(reader).unwrap().map(|(&key, &value)| (text(key), text(value))).collect(),
@@ -181,7 +186,12 @@ macro_rules! model_test {
                 let mut tx = heap.write().unwrap();
                 let root = tx
                     .root_or_insert("root", |tx| {
-                        Ok($record { numbers: tx.$make()?, texts: tx.$make()?, lists: tx.$make()?, padded: tx.$make()? })
+                        Ok($record {
+                            numbers: tx.$make()?,
+                            texts: tx.$make()?,
+                            lists: tx.$make()?,
+                            padded: tx.$make()?,
+                        })
                     })
                     .unwrap();
                 let items: Vec<Ref<Item>> = (0..40).map(|id| tx.insert(Item { id }).unwrap()).collect();
@@ -446,7 +456,10 @@ fn large_maps_move_to_buffers_of_their_own() {
             tx[sorted].numbers.insert(&mut tx, number * 7 % 40_000, number + round).unwrap();
         }
         let text = tx.text("text").unwrap();
-        tx[hashed].padded.insert(&mut tx, [1, 2, 3], Padded { small: 1, large: 2, note: Some(text), wide: Maybe::Nothing }).unwrap();
+        tx[hashed]
+            .padded
+            .insert(&mut tx, [1, 2, 3], Padded { small: 1, large: 2, note: Some(text), wide: Maybe::Nothing })
+            .unwrap();
         if round == 1 {
             tx.rollback();
             continue;

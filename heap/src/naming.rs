@@ -46,11 +46,7 @@ impl State {
             Named::Buffer(_) | Named::MapBuffer(_) | Named::SortedNode(_) => "buffer",
         };
         let handle = Handle::from_bits(held.bits);
-        RecordName {
-            type_name: type_name.to_owned(),
-            number: u64::from(handle.index),
-            generation: handle.generation,
-        }
+        RecordName { type_name: type_name.to_owned(), number: u64::from(handle.index), generation: handle.generation }
     }
 
     /// Another place than the slot with its header at `except` that holds the handle, found by a scan of the heap.
@@ -82,7 +78,11 @@ impl State {
 fn field_at(registry: &Registry, type_number: u32, offset: usize) -> Option<String> {
     let migrate::Body::Struct(fields) = &registry.schema.types.get(type_number as usize)?.body else { return None };
     let offset = offset as u32;
-    fields.iter().filter(|field| field.offset <= offset).max_by_key(|field| field.offset).map(|field| field.name.clone())
+    fields
+        .iter()
+        .filter(|field| field.offset <= offset)
+        .max_by_key(|field| field.offset)
+        .map(|field| field.name.clone())
 }
 
 const fn kind_name(kind: Option<Kind>) -> &'static str {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::transaction::Durability;
 
-/// How a heap is opened. See [`Heap::open_with`](crate::Heap::open_with).
+/// How a heap is opened. See [`Heap::open_with`](crate::Heap::open_with). Fields may be added: write
+/// `..Options::default()`.
 ///
 /// ```
 /// use heap::{Durability, Options};
@@ -12,7 +13,6 @@ use crate::transaction::Durability;
 /// assert_eq!(options.log_target, 64 << 20);
 /// ```
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Options {
     /// Address space to reserve, in bytes; halved until the system agrees. It bounds the heap's size, not its memory.
     /// Default 2 TiB.

@@ -268,10 +268,7 @@ impl Taker<'_> {
         let second = self.state.place(registry, raw.view(), header, held.offset);
         Error::SecondOwner {
             what: self.state.name_held(registry, held),
-            first: self
-                .state
-                .find_owner(registry, raw.view(), held.bits, header)
-                .unwrap_or_else(|| second.clone()),
+            first: self.state.find_owner(registry, raw.view(), held.bits, header).unwrap_or_else(|| second.clone()),
             second,
         }
     }

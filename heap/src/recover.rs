@@ -72,7 +72,6 @@ fn read_headers(storage: &dyn Storage, path: &Path) -> Result<Headers> {
     storage
         .read_at(File::Base, 0, &mut pages)
         .map_err(|_| Error::Header { path: path.to_owned(), fault: HeaderFault::Magic })?;
-    let (header, page) =
-        Header::choose(&pages).map_err(|fault| Error::Header { path: path.to_owned(), fault })?;
+    let (header, page) = Header::choose(&pages).map_err(|fault| Error::Header { path: path.to_owned(), fault })?;
     Ok(Headers { header, page })
 }

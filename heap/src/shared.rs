@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use migrate::Shape;
 
 use crate::binder::{Binder, Unknown};
 use crate::checkpoint::Checkpointer;
@@ -13,8 +15,9 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::handles::{List, Ref};
 use crate::log::Log;
+use crate::open::Door;
 use crate::options::Options;
-use crate::raw::{Gate, Refusal, Space, Value, View};
+use crate::raw::{ForkMark, Gate, Refusal, Space, Value, View};
 use crate::state::State;
 use crate::stats::Stats;
 use crate::storage::{File, Storage};
@@ -39,6 +42,12 @@ pub(crate) struct Shared {
     pub(crate) hash_key: [u8; 16],
     /// Why the heap refuses everything until it is opened again.
     pub(crate) poison: OnceLock<String>,
+    pub(crate) door: Door,
+    /// Snapshots that may still show pages of the base.
+    pub(crate) snapshots: Mutex<Vec<Weak<Space>>>,
+    /// The figures last asked for, for when a transaction holds the state.
+    pub(crate) figures: Mutex<Stats>,
+    pub(crate) mark: ForkMark,
     /// The process that opened the heap.
     pub(crate) owner: u32,
 }
@@ -55,12 +64,24 @@ impl Shared {
         self.binder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Snapshots that may still show pages of the base.
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Weak<Space>>> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a snapshot may still show pages of the base.
+    pub(crate) fn has_snapshots(&self) -> bool {
+        let mut snapshots = self.snapshots();
+        snapshots.retain(|snapshot| snapshot.strong_count() > 0);
+        !snapshots.is_empty()
+    }
+
     /// Whether the heap may be used at all.
     pub(crate) fn check_usable(&self) -> Result<()> {
         if let Some(why) = self.poison.get() {
             return Err(Error::Poisoned(why.clone()));
         }
-        if std::process::id() != self.owner {
+        if !self.mark.is_here() {
             return Err(Error::Forked { owner: self.owner });
         }
         Ok(())
@@ -73,11 +94,19 @@ impl Shared {
 
     /// A failed allocation: no room, which leaves everything as it was, or worse.
     pub(crate) fn no_room(&self, error: io::Error) -> Error {
-        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        ) {
             Error::NoRoom(error)
         } else {
             Error::Io { action: format!("allocate room in {}", self.path.display()), source: error }
         }
+    }
+
+    /// What waits for the transaction to end cannot be asked for by the thread that has it.
+    pub(crate) fn refuse_within_transaction(&self) -> Result<()> {
+        if self.gate.is_writer_here() { Err(Error::Deadlock { held: "write" }) } else { Ok(()) }
     }
 
     /// Begins a transaction.
@@ -99,7 +128,7 @@ impl Shared {
         let Some(log) = &self.log else { return Ok(()) };
         let sequence = state.sequence + 1;
         match log.append(sequence, &state.payload) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error @ Error::NoRoom(_)) => Err(error),
             Err(error) => {
                 self.poison(&error);
@@ -112,7 +141,7 @@ impl Shared {
     #[inline]
     pub(crate) fn after_commit(&self) {
         if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
-            checkpointer.notice(log.len());
+            checkpointer.notice(log.live_len());
         }
     }
 
@@ -152,12 +181,9 @@ impl Shared {
             return Ok(found);
         }
         let handle = Handle::from_bits(record.to_bits());
-        let name = RecordName {
-            type_name: T::name(),
-            number: u64::from(handle.index),
-            generation: handle.generation,
-        };
-        let own = view.space().is_bound_to::<T>(handle.region) && handle.index < view.space().record_slots(handle.region);
+        let name = RecordName { type_name: T::name(), number: u64::from(handle.index), generation: handle.generation };
+        let own =
+            view.space().is_bound_to::<T>(handle.region) && handle.index < view.space().record_slots(handle.region);
         Err(if own { Error::Stale(name) } else { Error::Foreign(name, T::name()) })
     }
 
@@ -230,7 +256,7 @@ impl Shared {
             let found = holds.and_then(|shape| binder.registry().shapes.get(shape as usize));
             return Err(Error::RootType {
                 name: name.to_owned(),
-                found: found.map_or_else(|| "value".to_owned(), |shape| format!("{shape:?}")),
+                found: found.map_or_else(|| "value".to_owned(), Shape::to_string),
                 asked: T::name(),
             });
         }
@@ -267,13 +293,15 @@ impl Shared {
         let state = self.state();
         let table = self.table_of::<T>(&state, view)?;
         let regions = table.map(|table| state.catalog.tables[table as usize].regions.clone()).unwrap_or_default();
-        Ok(regions.into_iter().flat_map(move |region| view.region_records::<T>(region)).map(
-            |(bits, record)| (Ref::from_bits(bits), record),
-        ))
+        Ok(regions
+            .into_iter()
+            .flat_map(move |region| view.region_records::<T>(region))
+            .map(|(bits, record)| (Ref::from_bits(bits), record)))
     }
 
     /// Folds the log into the base now.
     pub(crate) fn checkpoint_now(&self) -> Result<()> {
+        self.refuse_within_transaction()?;
         self.checkpointer.get().ok_or(Error::NoDisk)?.now(self)
     }
 

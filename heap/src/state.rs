@@ -224,8 +224,7 @@ impl State {
         } else {
             *table.regions.last().expect("a table that grows within a region has one")
         };
-        let entry =
-            ExtentEntry { at: 0, len: next.len, region, offset: next.offset as u32, table: number, slots };
+        let entry = ExtentEntry { at: 0, len: next.len, region, offset: next.offset as u32, table: number, slots };
         self.add_extent(shared, space, entry)?;
         if let TableKind::Records(shape) = self.catalog.tables[number as usize].entry.kind {
             shared.binder().add_region(space, shape, region);
@@ -281,8 +280,7 @@ impl State {
         };
         let slots = self.run_of(region);
         if len > BLOCK {
-            let rest =
-                ExtentEntry { at: 0, len: len - BLOCK, region, offset: BLOCK as u32, table: number, slots };
+            let rest = ExtentEntry { at: 0, len: len - BLOCK, region, offset: BLOCK as u32, table: number, slots };
             if let Err(error) = self.add_extent(shared, space, rest) {
                 // The slot exists; it stays free for the next one.
                 let header = space.region_at(region);
@@ -382,9 +380,9 @@ impl State {
     /// Takes all of a large value's extents but the first out of the catalog; memory and file follow with the commit.
     fn drop_rest_of_large(&mut self, space: &Space, header: u64) {
         let region = space.region_of(header);
-        let rest = (0..).zip(self.catalog.extents()).filter(|(_, extent)| {
-            extent.len > 0 && extent.region == region && extent.offset > 0
-        });
+        let rest = (0..)
+            .zip(self.catalog.extents())
+            .filter(|(_, extent)| extent.len > 0 && extent.region == region && extent.offset > 0);
         for (number, extent) in rest.map(|(number, extent)| (number, *extent)).collect::<Vec<(u32, _)>>() {
             self.map.remove(&extent);
             self.catalog.set_extent(number, ExtentEntry::default());

@@ -90,7 +90,9 @@ impl Table {
         let region = space.region_of(header);
         let within = header - space.region_at(region);
         let index = match self.entry.kind {
-            TableKind::Records(_) => (within + slot::HEADER - u64::from(self.entry.first)) / u64::from(self.entry.stride),
+            TableKind::Records(_) => {
+                (within + slot::HEADER - u64::from(self.entry.first)) / u64::from(self.entry.stride)
+            }
             TableKind::Class(_) | TableKind::Large => within / 8,
         };
         u64::from(region) << 18 | index

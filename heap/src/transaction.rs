@@ -9,6 +9,7 @@ use crate::commit;
 use crate::error::{Error, Result};
 use crate::field::{Field, Record};
 use crate::format::catalog::{MAX_ROOT_NAME, RootEntry, TableKind};
+use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Ref, Text};
@@ -115,11 +116,8 @@ impl<'h> Transaction<'h> {
 
     #[cold]
     fn find_table<T: Record>(&mut self) -> Result<u32> {
-        let shape = self
-            .shared
-            .binder()
-            .bind_record::<T>(self.raw.space(), Unknown::Add)?
-            .expect("an unknown type was added");
+        let shape =
+            self.shared.binder().bind_record::<T>(self.raw.space(), Unknown::Add)?.expect("an unknown type was added");
         let type_number = self.shared.binder().type_number(shape);
         let (first, stride) = (raw::first_of::<T>() as u32, raw::stride_of::<T>() as u32);
         let table = self.state.record_table(shape, first, stride, type_number);
@@ -284,8 +282,7 @@ impl<'h> Transaction<'h> {
             len: bytes.len() as u64,
             max: u64::from(u32::MAX),
         })?;
-        let header =
-            self.state.give_value(self.shared, &mut self.raw, slot::HEADER + bytes.len() as u64, kind, len)?;
+        let header = self.state.give_value(self.shared, &mut self.raw, slot::HEADER + bytes.len() as u64, kind, len)?;
         self.raw.write_bytes(Value { at: header, word: 0 }, slot::HEADER, bytes);
         Ok(self.value_bits(header))
     }
@@ -297,7 +294,7 @@ impl<'h> Transaction<'h> {
         let region = view.space().region_of(header);
         let within = header - view.space().region_at(region);
         let generation = slot::generation(view.word(header));
-        u64::from(generation) << 38 | u64::from(region) << 18 | within / 8
+        Handle { generation, region, index: (within / 8) as u32 }.to_bits()
     }
 
     /// A text of its own with the same characters: for a second owner.

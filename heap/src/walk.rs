@@ -85,10 +85,11 @@ pub(crate) fn entries(programs: &Programs, shape: u32, bytes: &[u8], base: usize
 
 #[inline]
 fn one(program: &migrate::Program, bytes: &[u8], base: usize, visit: &mut impl FnMut(Held)) {
-    let Ok(()) = program.handles::<std::convert::Infallible>(bytes, ByteOrder::NATIVE, |HandleAt { offset, target, word }| {
-        visit(Held { offset: base + offset, named: Named::Value(target), bits: word });
-        Ok(())
-    });
+    let Ok(()) =
+        program.handles::<std::convert::Infallible>(bytes, ByteOrder::NATIVE, |HandleAt { offset, target, word }| {
+            visit(Held { offset: base + offset, named: Named::Value(target), bits: word });
+            Ok(())
+        });
 }
 
 /// Shows each handle in a slot. `bytes` are the slot's, from its header on; `header_in_region` is where the header

@@ -19,6 +19,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A heap with fields marked secret, which a dump without redaction would give away.
+    #[error("the heap has secret fields ({}), and this version cannot redact them", fields.join(", "))]
+    Secrets {
+        /// The fields, as `User.token`.
+        fields: Vec<String>,
+    },
     /// A manifest that is damaged.
     #[error("the manifest is damaged: {0}")]
     Manifest(String),
@@ -62,6 +68,7 @@ impl Error {
         match self {
             Self::Heap(error) => error.code(),
             Self::Exists { .. } => "IMG-0602",
+            Self::Secrets { .. } => "IMG-0612",
             Self::Manifest(_) => "IMG-0406",
             Self::Content(_) => "IMG-0407",
             Self::Syntax { .. } => "IMG-0201",

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "dump")]
+mod dump;
 mod error;
 pub mod export;
 pub mod inspect;
@@ -15,8 +17,10 @@ mod sample;
 mod seal;
 mod verify;
 
+#[cfg(feature = "dump")]
+pub use dump::{DumpOptions, DumpSource, Dumped, Held, Secrets, dump, secret_fields};
 pub use error::{Error, Result};
-pub use open::{open_file, open_file_with};
+pub use open::open_file;
 pub use output::{OutputFile, Replace};
 pub use seal::{SealOptions, Sealed, seal};
 pub use verify::{FileReport, verify_file};

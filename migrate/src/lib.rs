@@ -9,12 +9,15 @@
 
 mod archive;
 mod check;
+mod fingerprint;
 mod layout;
 mod path;
 mod program;
 mod schema;
+mod shape;
 
 pub use archive::MAX_ARCHIVE;
+pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
 pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};

@@ -262,11 +262,6 @@ impl Program {
         self.steps.is_empty()
     }
 
-    /// Whether a value may hold handles.
-    pub fn has_handles(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Handles { .. }))
-    }
-
     /// What a value names, when it is one handle and nothing else, as the elements of most lists are.
     #[inline]
     pub fn only_handle(&self) -> Option<(Target, Presence)> {

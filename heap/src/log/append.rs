@@ -5,7 +5,9 @@ use std::io;
 
 use super::{Position, Segments};
 use crate::error::{Error, Result};
-use crate::format::frame::{FRAME_HEADER, FrameHeader, MAX_PAYLOAD, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
+use crate::format::frame::{
+    FRAME_HEADER, FrameHeader, MAX_PAYLOAD, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations,
+};
 use crate::format::header::LogStart;
 use crate::storage::{File, Storage};
 
@@ -36,7 +38,9 @@ pub(super) struct Writer {
 
 fn failed(source: io::Error) -> Error {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Error::NoRoom(source),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Error::NoRoom(source)
+        }
         _ => Error::Io { action: "write the log".into(), source },
     }
 }

@@ -107,7 +107,7 @@ impl Log {
     }
 
     /// Bytes that a recovery would read.
-    pub fn len(&self) -> u64 {
+    pub fn live_len(&self) -> u64 {
         self.writer().len()
     }
 
@@ -172,6 +172,21 @@ impl Log {
         Ok(Recycled::Done)
     }
 
+    /// The end of the log, or `None` while somebody retains it. Who retains it from now on sees at least this far.
+    ///
+    /// # Errors
+    /// When the lock cannot be asked for.
+    pub fn position_unless_held(&self) -> Result<Option<Position>> {
+        use crate::storage::{Lock, LockMode};
+        let failed = |source| Error::Io { action: "lock the log".into(), source };
+        if !self.storage.lock(Lock::Retain, LockMode::Exclusive).map_err(failed)? {
+            return Ok(None);
+        }
+        let position = self.position();
+        self.storage.lock(Lock::Retain, LockMode::Released).map_err(failed)?;
+        Ok(Some(position))
+    }
+
     /// Takes segments of an epoch that ended into use, now or, where somebody retains them, with the next recycling.
     ///
     /// # Errors
@@ -189,7 +204,7 @@ impl Log {
 
     /// What the log has done.
     pub fn figures(&self) -> Figures {
-        let len = self.len();
+        let len = self.live_len();
         let durable = self.durable();
         Figures { len, durable_sequence: durable.sequence, syncs: durable.syncs, nanoseconds: durable.nanoseconds }
     }

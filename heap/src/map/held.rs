@@ -31,7 +31,8 @@ pub(crate) fn handles(
 pub(crate) fn entry_range(entry: &EntryProgram, shape: u32, header_in_region: u64, len: u64) -> Option<Range<usize>> {
     let (key, value) = laid_out(entry)?;
     let kind = MapKind::new(shape, key, value);
-    let geometry = (2..).map_while(|log2| Geometry::new(&kind, log2)).find(|geometry| allocated(&kind, geometry) >= len)?;
+    let geometry =
+        (2..).map_while(|log2| Geometry::new(&kind, log2)).find(|geometry| allocated(&kind, geometry) >= len)?;
     if allocated(&kind, &geometry) != len {
         return None;
     }

@@ -1,7 +1,6 @@
 //! Where things are in a map's buffer.
 
 use std::alloc::Layout;
-use std::ops::Range;
 
 use crate::buffers::{BufferShape, array_at, damaged};
 use crate::error::Result;
@@ -62,13 +61,6 @@ impl MapKind {
         let entry = EntryLayout::new(key, value);
         let align = if entry.align > 8 { entry.align } else { 8 };
         Self { shape: BufferShape { number: shape_number, align }, entry }
-    }
-
-    #[cfg(test)]
-    /// Where in the buffer the value is of the entry at this offset.
-    #[inline(always)]
-    pub(crate) const fn value_range(&self, at: usize) -> Range<usize> {
-        at + self.entry.value_offset..at + self.entry.value_offset + self.entry.value_size
     }
 }
 

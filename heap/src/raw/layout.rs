@@ -1,61 +1,68 @@
-//! What the compiler does with an `Option` of a primitive, found out and asserted while compiling.
+//! What the compiler does with an `Option` of a primitive, found out and asserted while compiling: Rust promises
+//! nothing about it.
 
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, transmute};
 
-/// How an `Option<T>` without a niche lies: the tag's width and the value's offset, both the alignment of `T`.
-///
-/// The tag is the whole integer before the value: the assertion reads every byte of it, which the compiler refuses
-/// to do while compiling if one were padding.
+use crate::format::handle::EMPTY;
+use crate::handles::Text;
+
+/// Options that have a tag before the value, for types of which any initialised bytes are a value: the tag is as wide as
+/// the type's alignment.
 macro_rules! assert_tagged {
     ($($value:ty)*) => {$(
         const _: () = {
-            assert!(size_of::<Option<$value>>() == 2 * align_of::<$value>() || size_of::<$value>() != align_of::<$value>());
             const SIZE: usize = size_of::<Option<$value>>();
-            // SAFETY: any bytes are a `MaybeUninit<u8>`.
-            let none: [MaybeUninit<u8>; SIZE] = unsafe { std::mem::transmute(None::<$value>) };
-            // SAFETY: any bytes but padding are a value of a number type.
-            let some: [MaybeUninit<u8>; SIZE] = unsafe { std::mem::transmute(Some(0 as $value)) };
+            const VALUE: usize = size_of::<$value>();
+            const TAG: usize = align_of::<$value>();
+            assert!(SIZE == TAG + VALUE, "a tag as wide as the alignment, then the value");
+
+            let mut as_some = [0x5a; SIZE];
             let mut at = 0;
-            while at < SIZE - size_of::<$value>() {
-                // SAFETY: checked while compiling, where reading a byte that is not initialised is an error.
-                let (none, some) = unsafe { (none[at].assume_init(), some[at].assume_init()) };
-                let lowest = if cfg!(target_endian = "little") { 0 } else { SIZE - size_of::<$value>() - 1 };
-                assert!(none == 0 && some == (at == lowest) as u8);
+            while at < TAG {
+                as_some[at] = (at == if cfg!(target_endian = "little") { 0 } else { TAG - 1 }) as u8;
                 at += 1;
             }
-            while at < SIZE {
-                // SAFETY: as above.
-                assert!(unsafe { some[at].assume_init() } == 0);
-                at += 1;
+            // SAFETY: checked while compiling, where bytes that are no value of the type they are taken for, and bytes
+            // of padding taken for a `u8`, are errors.
+            unsafe {
+                // What the compiler writes is what the descriptor says, the whole tag included.
+                let value = <$value>::from_ne_bytes([0x5a; VALUE]);
+                let some = transmute::<Option<$value>, [MaybeUninit<u8>; SIZE]>(Some(value));
+                let none = transmute::<Option<$value>, [MaybeUninit<u8>; SIZE]>(None);
+                let mut at = 0;
+                while at < SIZE {
+                    assert!(some[at].assume_init() == as_some[at]);
+                    assert!(at >= TAG || none[at].assume_init() == 0);
+                    at += 1;
+                }
+                // What is written by the descriptor, padding zeroed, is what the compiler takes it for.
+                assert!(transmute::<[u8; SIZE], Option<$value>>([0; SIZE]).is_none());
+                assert!(transmute::<[u8; SIZE], Option<$value>>(as_some).is_some());
             }
         };
     )*};
 }
 
-assert_tagged!(u8 u16 u32 u64 i8 i16 i32 i64 f32 f64);
+assert_tagged!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64);
 
-const _: () = {
-    // SAFETY: a `bool`, and an option of one, is one initialised byte.
-    let [none, no, yes]: [u8; 3] = unsafe { std::mem::transmute([None, Some(false), Some(true)]) };
-    assert!(none == 2 && no == 0 && yes == 1);
-    // SAFETY: a `char`, and an option of one, is four initialised bytes.
-    let [none, a]: [u32; 2] = unsafe { std::mem::transmute([None, Some('a')]) };
-    assert!(none == 0x11_0000 && a == 'a' as u32);
-    // SAFETY: so is an option of a number that is never zero.
-    let none: u64 = unsafe { std::mem::transmute(None::<std::num::NonZeroU64>) };
-    assert!(none == 0);
-};
+/// Options whose `None` is a number that the inner type does not have.
+macro_rules! assert_niche {
+    ($($value:ty as $number:ty: None = $none:literal $(, $some:expr => $as_number:expr)*;)*) => {$($(
+        const _: () = {
+            let (none, some): ($number, $number) = ($none, $as_number);
+            // SAFETY: checked while compiling, as above; transmuting checks that the sizes are equal.
+            unsafe {
+                assert!(transmute::<Option<$value>, $number>(None) == none);
+                assert!(transmute::<Option<$value>, $number>(Some($some)) == some);
+                assert!(transmute::<$number, Option<$value>>(none).is_none());
+                assert!(transmute::<$number, Option<$value>>(some).is_some());
+            }
+        };
+    )*)*};
+}
 
-/// Width of the tag of an `Option<u128>` in bytes: how many bytes before the value are initialised in `None`.
-pub(crate) const WIDE_TAG: u8 = 16;
-
-const _: () = {
-    // SAFETY: any bytes are a `MaybeUninit<u8>`.
-    let none: [MaybeUninit<u8>; 32] = unsafe { std::mem::transmute(None::<u128>) };
-    let mut at = 0;
-    while at < WIDE_TAG as usize {
-        // SAFETY: as in `assert_tagged`.
-        assert!(unsafe { none[at].assume_init() } == 0);
-        at += 1;
-    }
-};
+assert_niche! {
+    bool as u8: None = 2, false => 0, true => 1;
+    char as u32: None = 0x11_0000, '\0' => 0, char::MAX => char::MAX as u32;
+    Text as u64: None = 0, Text::EMPTY => EMPTY;
+}

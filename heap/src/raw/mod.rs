@@ -22,17 +22,20 @@
 //! - **M7 aligned.** The arena's base is 2 MiB-aligned; regions begin at multiples of 2 MiB; contents begin where
 //!   `first`, stride and [`crate::format::slot::contents_at`] put them, which keeps the alignment of the type.
 #![allow(unsafe_code)]
+// Words and records are aligned by M7, which the compiler cannot see in a byte pointer.
+#![allow(clippy::cast_ptr_alignment)]
 
 mod arena;
 mod buffer;
+mod bytes;
+mod door;
 pub(crate) mod field;
+mod fork;
 mod gate;
 mod layout;
 mod lock;
 mod log_map;
 mod read;
-#[cfg(test)]
-mod smoke;
 mod space;
 #[cfg(test)]
 pub(crate) mod specimens;
@@ -40,6 +43,8 @@ mod write;
 
 pub(crate) use arena::Arena;
 pub(crate) use buffer::with_bytes;
+pub use bytes::{bytes_of, value_of};
+pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;

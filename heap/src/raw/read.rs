@@ -56,8 +56,7 @@ impl Space {
         let relaxed = std::sync::atomic::Ordering::Relaxed;
         // The quotient by the stride when the index is a multiple of it, and more than any count otherwise
         // (Granlund and Montgomery, "Division by invariant integers using multiplication", section 9).
-        let number =
-            handle.index.wrapping_mul(region.inverse.load(relaxed)).rotate_right(region.rotate.load(relaxed));
+        let number = handle.index.wrapping_mul(region.inverse.load(relaxed)).rotate_right(region.rotate.load(relaxed));
         if number >= region.values.load(relaxed) {
             return None;
         }

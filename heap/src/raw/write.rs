@@ -333,6 +333,12 @@ impl<'a> Writing<'a> {
 
     /// Ends the transaction: clears the flags of every slot it touched and forgets what was kept.
     pub(crate) fn finish(&mut self) {
+        self.clear_flags();
+        self.undo.clear();
+    }
+
+    /// Clears the flags of every slot that the transaction touched; from here on it can only be ended or taken back.
+    pub(crate) fn clear_flags(&mut self) {
         let flags = !(slot::TOUCHED | slot::UNOWNED);
         for position in 0..self.undo.saved.len() {
             let header = self.undo.saved[position].header;
@@ -344,7 +350,6 @@ impl<'a> Writing<'a> {
             let word = self.space.word(header);
             self.set_word(header, word & flags);
         }
-        self.undo.clear();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Heap files laid out by hand, entry by entry, so that readers are tested against the format and not against the
 //! writer; and so that a test can lay out what no writer would.
 
+mod maps;
+
 use migrate::{Registry, Schema, Shape, TypeDescriptor, TypeIndex};
 
 use crate::format::catalog::{CatalogRoot, ExtentEntry, ROOT_AT, RootEntry, Run, Stream, TableEntry, TableKind};
@@ -9,6 +11,10 @@ use crate::format::header::{ByteOrder, FileState, Header, LogStart, MINOR};
 use crate::format::slot::{self, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
 
+pub use maps::StoredEntry;
+
+/// Key of a fixture's hash maps.
+pub const HASH_KEY: [u8; 16] = [2; 16];
 /// Generation of every slot of a fixture.
 pub const GENERATION: u32 = 1000;
 
@@ -99,7 +105,7 @@ impl Fixture {
         let first = described.align.max(8);
         let stride = (described.size + 8).next_multiple_of(first).max(16);
         let table = self.table(TableKind::Records(shape), stride, first);
-        let (region, index) = self.slot(table);
+        let (region, index) = self.fresh_slot(table);
         let header = (first - 8) as usize + index as usize * stride as usize;
         self.fill(region, header, slot::word(GENERATION, Kind::Record, 0), value);
         Handle { generation: GENERATION, region, index }.to_bits()
@@ -109,7 +115,7 @@ impl Fixture {
     pub fn value(&mut self, kind: Kind, aux: u32, contents: &[u8]) -> u64 {
         let class = slot::class_for(contents.len() as u64 + 8).expect("the value fits a class");
         let table = self.table(TableKind::Class(class as u32), CLASSES[class], 8);
-        let (region, index) = self.slot(table);
+        let (region, index) = self.fresh_slot(table);
         let header = index as usize * CLASSES[class] as usize;
         self.fill(region, header, slot::word(GENERATION, kind, aux), contents);
         Handle { generation: GENERATION, region, index: (header / 8) as u32 }.to_bits()
@@ -157,9 +163,19 @@ impl Fixture {
     }
 
     /// The slot that a handle names, from its header to its end.
+    pub fn slot(&self, handle: u64) -> &[u8] {
+        &self.regions[Handle::from_bits(handle).region as usize].bytes[self.slot_range(handle)]
+    }
+
+    /// The slot that a handle names, to change it.
     pub fn slot_mut(&mut self, handle: u64) -> &mut [u8] {
+        let range = self.slot_range(handle);
+        &mut self.regions[Handle::from_bits(handle).region as usize].bytes[range]
+    }
+
+    fn slot_range(&self, handle: u64) -> std::ops::Range<usize> {
         let handle = Handle::from_bits(handle);
-        let region = &mut self.regions[handle.region as usize];
+        let region = &self.regions[handle.region as usize];
         let entry = self.tables[region.table as usize];
         let (start, len) = match entry.kind {
             TableKind::Records(_) => {
@@ -168,7 +184,7 @@ impl Fixture {
             TableKind::Class(_) => (handle.index as usize * 8, entry.stride as usize),
             TableKind::Large => (0, region.bytes.len()),
         };
-        &mut region.bytes[start..start + len]
+        start..start + len
     }
 
     /// Overwrites a slot's header.
@@ -256,7 +272,7 @@ impl Fixture {
             state: FileState::Live,
             first_generation: GENERATION,
             heap_id: [1; 16],
-            hash_key: [2; 16],
+            hash_key: HASH_KEY,
             counter: 1,
             sequence: 7,
             log: LogStart::default(),
@@ -283,7 +299,7 @@ impl Fixture {
     }
 
     /// A fresh slot: region and index.
-    fn slot(&mut self, table: u32) -> (u32, u32) {
+    fn fresh_slot(&mut self, table: u32) -> (u32, u32) {
         let entry = self.tables[table as usize];
         self.count(table);
         let open = self.regions.iter().rposition(|region| region.table == table && region.used < region.slots);

@@ -30,7 +30,10 @@ impl<'r, K: Key, V: Field> Entries<'r, K, V> {
 
 /// The entry as typed references. A heap's nodes were verified when it was opened, so they can be read.
 #[inline(always)]
-fn typed<'r, K: Key, V: Field>(buffers: &Buffers<'r>, found: Result<Option<Entry<'_>>, Error>) -> Option<(&'r K, &'r V)> {
+fn typed<'r, K: Key, V: Field>(
+    buffers: &Buffers<'r>,
+    found: Result<Option<Entry<'_>>, Error>,
+) -> Option<(&'r K, &'r V)> {
     match found {
         Ok(entry) => entry.map(|entry| (buffers.view().element(entry.key), buffers.view().element(entry.value))),
         Err(error) => raw::give_up(&error),

@@ -34,7 +34,13 @@ fn find(entry: &EntryProgram, shape: u32, header_in_region: u64, bytes: &[u8]) -
         _ => kind.inner,
     };
     let count = usize::from(u16::from_ne_bytes([low, high]));
-    (count <= form.capacity && form.len <= contents.len()).then_some(Found { kind, form, count, inner: level > 0, start })
+    (count <= form.capacity && form.len <= contents.len()).then_some(Found {
+        kind,
+        form,
+        count,
+        inner: level > 0,
+        start,
+    })
 }
 
 /// Shows each handle in a node, in the order of their offsets. `bytes` are its slot's, from the header on, which is at

@@ -35,6 +35,7 @@ mod handle;
 #[cfg(feature = "arena")]
 mod held;
 mod insert;
+mod look;
 mod node;
 mod remove;
 #[cfg(test)]
@@ -42,15 +43,12 @@ mod tests;
 mod verify;
 
 pub(crate) use cursor::Range;
-#[cfg(test)]
-pub(crate) use cursor::Cursor;
 #[cfg(feature = "arena")]
 pub use entries::{Entries, SortedCursor};
 #[cfg(feature = "arena")]
 pub(crate) use held::{handles, value_range};
 pub(crate) use insert::{Inserted, insert};
-#[cfg(test)]
-pub(crate) use node::Place;
+pub(crate) use look::look;
 pub(crate) use node::{Entry, SortedHeader, SortedKind, find};
 #[cfg(test)]
 pub(crate) use remove::clear;

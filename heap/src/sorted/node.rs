@@ -101,7 +101,8 @@ const fn largest_form(key: Layout, value: Layout, level: Level) -> Form {
     let mut largest = form(key, value, LEAST_CAPACITY, level);
     loop {
         let next = form(key, value, largest.capacity + 1, level);
-        if next.len > NODE {
+        // Entries without a size, of which a file may speak, fit in any number.
+        if next.len > NODE || next.capacity > NODE {
             return largest;
         }
         largest = next;

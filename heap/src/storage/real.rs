@@ -55,6 +55,21 @@ impl RealStorage {
         Ok(Self { base, log, map })
     }
 
+    /// A heap file and its log that others write to, for reading only: the log may be an empty file.
+    ///
+    /// # Errors
+    /// When addresses are short.
+    pub fn read_only(base: fs::File, log: fs::File) -> Result<Self> {
+        let map = LogMap::reserve(PAGE);
+        let map = map.map_err(|source| Error::Io { action: "reserve addresses".into(), source })?;
+        Ok(Self { base, log, map })
+    }
+
+    /// The heap file.
+    pub const fn base(&self) -> &fs::File {
+        &self.base
+    }
+
     const fn file(&self, file: File) -> &fs::File {
         match file {
             File::Base => &self.base,

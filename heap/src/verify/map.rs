@@ -1,180 +1,246 @@
-//! Hash maps and sorted maps.
-//!
-//! The layout of their buffers, and what must hold of it, is written beside their code; here it is told where the
-//! bytes are, and what the values in them must be.
+//! Hash maps and sorted maps. What must hold of their buffers is judged beside the code that writes them; here their
+//! entries are checked as values, and every buffer and node gets its one owner.
 
 use std::alloc::Layout;
 use std::cell::RefCell;
+use std::cmp::Ordering;
 
-use migrate::{ByteOrder, EntryProgram, Shape};
+use migrate::{ByteOrder, EntryProgram, Program, Shape, field_path};
 
-use super::values::{ElementFault, Fault, Problem, What, check_bytes, own};
-use super::{Context, Info, State, is_zero, word_at};
-use crate::buffers::{BufferShape, ReadBuffers, damaged, laid_out};
+use super::values::{Fault, Trouble, What, check_bytes, own};
+use super::{Context, State, is_zero, word_at};
+use crate::buffers::{self, BufferShape, ReadBuffers};
 use crate::error::{Corruption, Error, Result};
 use crate::format::handle::{EMPTY, Handle};
-use crate::format::slot::{self, Kind};
-use crate::key::{DescribedKeys, HashKey};
-use crate::map::{self, MapHeader, MapKind};
-use crate::sorted::{self, SortedHeader, SortedKind};
+use crate::format::slot::{self, HEADER, Kind};
+use crate::key::{DescribedKeys, HashKey, Keys};
+use crate::map::{MapHeader, MapKind, verify_buffer};
+use crate::sorted::{SortedHeader, SortedKind, verify_tree};
 
-/// A hash map's slot, from its header to its end: count at 8, handle of the buffer at 16, buckets at 24.
-pub(super) fn verify_map(
-    context: &Context<'_>,
-    state: &mut State,
-    bytes: &[u8],
-    shape: u32,
-) -> Result<(), Problem> {
-    let [count, buffer, log2] = words(context, bytes)?;
-    let header = MapHeader { count, buffer, log2 };
-    let of_map = |shape: &Shape| matches!(shape, Shape::Map { .. });
-    let MapType { entry, keys, key, value } = MapType::of(context, shape, of_map)?;
+/// Contents of a map's own slot, from its header on: count, buffer or root, and buckets or height.
+const SLOT: usize = 32;
+
+/// A hash map's slot, from its header to its end.
+pub(super) fn verify_map(context: &Context<'_>, state: &mut State, bytes: &[u8], shape: u32) -> Result<(), Trouble> {
+    let parts = Parts::of(context, bytes, shape)?;
+    let [count, buffer, log2] = parts.words;
     if buffer != 0 {
-        own(context, state, buffer, Kind::MapBuffer, shape)?;
+        let (info, index) = own(context, state, buffer, Kind::MapBuffer, shape)?;
+        check_gap(info.slot(index), info.header_at(index), parts.align())?;
+        // Each bucket has a control byte, so more of them than bytes need no closer look; nor do they fit a number of
+        // this machine.
+        if log2 >= 63 || 1 << log2 > info.slot(index).len() as u64 {
+            return Err(What::Room.into());
+        }
     }
-    let mut entries = Entries { context, state, entry, number: 0, fault: None };
-    let kind = MapKind::new(shape, key, value);
-    let checked = map::verify_buffer(&Slots(context), &header, &kind, &keys, |key, value| entries.check(key, value));
-    entries.result(checked)
+    let header = MapHeader { count, buffer, log2 };
+    let kind = MapKind::new(shape, parts.key_layout()?, parts.value_layout()?);
+    let mut entries = Entries::new(context, &parts);
+    let checked = verify_buffer(context, &header, &kind, &parts.keys, |key, value| entries.check(state, key, value));
+    checked.map_err(|error| entries.trouble(&error))
 }
 
-/// A sorted map's slot, from its header to its end: count at 8, handle of the root node at 16, height at 24.
-pub(super) fn verify_sorted(
-    context: &Context<'_>,
-    state: &mut State,
-    bytes: &[u8],
-    shape: u32,
-) -> Result<(), Problem> {
-    let [count, root, height] = words(context, bytes)?;
+/// A sorted map's slot, from its header to its end.
+pub(super) fn verify_sorted(context: &Context<'_>, state: &mut State, bytes: &[u8], shape: u32) -> Result<(), Trouble> {
+    let parts = Parts::of(context, bytes, shape)?;
+    let [count, root, height] = parts.words;
+    if context.order != ByteOrder::NATIVE && root != 0 {
+        // Nodes are read in this machine's order only.
+        return Err(What::Entries.into());
+    }
     let header = SortedHeader { count, root, height };
-    let of_map = |shape: &Shape| matches!(shape, Shape::SortedMap { .. });
-    let MapType { entry, keys, key, value } = MapType::of(context, shape, of_map)?;
-    let entries = RefCell::new(Entries { context, state, entry, number: 0, fault: None });
-    let kind = SortedKind::new(shape, key, value);
-    let checked = sorted::verify_tree(
-        &Slots(context),
-        &header,
-        &kind,
-        &keys,
-        |node| entries.borrow_mut().own_node(node, shape),
-        |key, value| entries.borrow_mut().check(key, value),
-    );
-    entries.into_inner().result(checked)
+    let kind = SortedKind::new(shape, parts.key_layout()?, parts.value_layout()?);
+    let mut entries = Entries::new(context, &parts);
+    let state = RefCell::new(state);
+    let node = |handle| {
+        let mut state = state.borrow_mut();
+        let owned = own(context, &mut state, handle, Kind::SortedNode, shape)
+            .and_then(|(info, index)| check_gap(info.slot(index), info.header_at(index), parts.align()));
+        owned.map_err(|what| described(what.to_string()))
+    };
+    let entry = |key: &[u8], value: &[u8]| entries.check(&mut state.borrow_mut(), key, value);
+    let checked = verify_tree(context, &header, &kind, &parts.keys, node, entry);
+    checked.map_err(|error| entries.trouble(&error))
 }
 
-/// The three words of a map's slot, behind which nothing lies.
-fn words(context: &Context<'_>, bytes: &[u8]) -> Result<[u64; 3], Problem> {
-    if bytes.len() < 32 {
-        return Err(What::Room.into());
+/// What lies between a buffer's header and its aligned contents.
+fn check_gap(slot: &[u8], header_at: usize, align: usize) -> Result<(), What> {
+    let start = slot::contents_at(header_at as u64, HEADER, align as u64) as usize - header_at;
+    match slot.get(HEADER as usize..start) {
+        Some(gap) if is_zero(gap) => Ok(()),
+        Some(_) => Err(What::Slack),
+        None => Err(What::Room),
     }
-    if !is_zero(&bytes[32..]) {
-        return Err(What::Slack.into());
-    }
-    if context.order != ByteOrder::NATIVE && !is_zero(&bytes[8..]) {
-        return Err(What::Foreign.into());
-    }
-    Ok([8, 16, 24].map(|at| word_at(bytes, at, context.order)))
 }
 
-/// What the registry says of a map's type.
-struct MapType<'a> {
-    entry: &'a EntryProgram,
-    keys: DescribedKeys,
-    key: Layout,
-    value: Layout,
+fn described(what: String) -> Error {
+    Error::Corrupt { at: crate::error::Place::Offset(0), what: Corruption::Structure(what) }
 }
 
-impl<'a> MapType<'a> {
-    fn of(context: &'a Context<'_>, shape: u32, of_map: impl Fn(&Shape) -> bool) -> Result<Self, What> {
-        let described = context.registry.shapes.get(shape as usize).filter(|shape| of_map(shape));
-        let (Some(Shape::Map { key, .. } | Shape::SortedMap { key, .. }), Some(entry)) =
-            (described, context.programs.entry(shape))
+/// A map taken apart.
+struct Parts<'b> {
+    words: [u64; 3],
+    entry: &'b EntryProgram,
+    key: &'b Shape,
+    value: &'b Shape,
+    keys: OrderedKeys,
+}
+
+impl<'b> Parts<'b> {
+    fn of(context: &'b Context<'_>, bytes: &[u8], shape: u32) -> Result<Self, What> {
+        if bytes.len() < SLOT {
+            return Err(What::Room);
+        }
+        if !is_zero(&bytes[SLOT..]) {
+            return Err(What::Slack);
+        }
+        let entry = context.programs.entry(shape).ok_or(What::Shape)?;
+        let (Shape::Map { key, value } | Shape::SortedMap { key, value }) = &context.registry.shapes[shape as usize]
         else {
             return Err(What::Shape);
         };
-        let keys = DescribedKeys::new(key, HashKey::new(context.hash_key)).ok_or(What::Entries)?;
-        let (key, value) = laid_out(entry).filter(|(key, _)| keys.layout() == Some(*key)).ok_or(What::Entries)?;
-        Ok(Self { entry, keys, key, value })
+        let keys = OrderedKeys::new(key, context).ok_or(What::Entries)?;
+        let words = [8, 16, 24].map(|at| word_at(bytes, at, context.order));
+        Ok(Self { words, entry, key, value, keys })
+    }
+
+    fn key_layout(&self) -> Result<Layout, What> {
+        layout(&self.entry.key)
+    }
+
+    fn value_layout(&self) -> Result<Layout, What> {
+        layout(&self.entry.value)
+    }
+
+    /// Alignment of the contents of its buffers.
+    fn align(&self) -> usize {
+        self.entry.entry.align().max(8)
     }
 }
 
-/// The entries of a map while they are checked, one by one.
-struct Entries<'a, 'b, 's> {
-    context: &'b Context<'a>,
-    state: &'s mut State,
-    entry: &'b EntryProgram,
-    number: u64,
-    /// What is wrong, and in which entry, where it is no matter of the map itself.
-    fault: Option<ElementFault>,
+fn layout(program: &Program) -> Result<Layout, What> {
+    Layout::from_size_align(program.size(), program.align()).map_err(|_| What::Shape)
 }
 
-impl Entries<'_, '_, '_> {
-    /// Key and value as values of their types; what they own gets its owner.
-    fn check(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let checked = check_bytes(self.context, self.state, &self.entry.key, key)
-            .and_then(|()| check_bytes(self.context, self.state, &self.entry.value, value));
-        let number = self.number;
-        self.number += 1;
-        checked.map_err(|fault| self.stop(Fault { offset: Fault::WHOLE, ..fault }.in_element(number)))
+/// Checks entries as values, and remembers what was wrong with the one that was refused.
+struct Entries<'c, 'a, 'b> {
+    context: &'c Context<'a>,
+    parts: &'c Parts<'b>,
+    wrong: Option<String>,
+}
+
+impl<'c, 'a, 'b> Entries<'c, 'a, 'b> {
+    const fn new(context: &'c Context<'a>, parts: &'c Parts<'b>) -> Self {
+        Self { context, parts, wrong: None }
     }
 
-    /// A node must be one of this map, and have no owner yet.
-    fn own_node(&mut self, node: u64, shape: u32) -> Result<()> {
-        match own(self.context, self.state, node, Kind::SortedNode, shape) {
-            Ok(_) => Ok(()),
-            Err(what) => Err(self.stop(what.into())),
+    fn check(&mut self, state: &mut State, key: &[u8], value: &[u8]) -> Result<()> {
+        let Parts { entry, key: key_shape, value: value_shape, .. } = *self.parts;
+        let key_checked = check_bytes(self.context, state, &entry.key, key).map_err(|fault| (fault, "key"));
+        let checked = key_checked
+            .and_then(|()| check_bytes(self.context, state, &entry.value, value).map_err(|fault| (fault, "value")));
+        checked.map_err(|(Fault { offset, what }, part)| {
+            let (shape, bytes) = if part == "key" { (key_shape, key) } else { (value_shape, value) };
+            let path = field_path(&self.context.index, shape, bytes, self.context.order, offset as usize);
+            let place = if path.is_empty() { String::new() } else { format!(", at {path}") };
+            let words = format!("the {part} of an entry{place}: {what}");
+            self.wrong = Some(words.clone());
+            described(words)
+        })
+    }
+
+    fn trouble(&mut self, error: &Error) -> Trouble {
+        Trouble::Map(self.wrong.take().unwrap_or_else(|| match error {
+            Error::Corrupt { what, .. } => what.to_string(),
+            other => other.to_string(),
+        }))
+    }
+}
+
+/// Keys as they are stored in the heap's byte order; hashed and compared in this machine's.
+struct OrderedKeys {
+    keys: DescribedKeys,
+    /// Width of the numbers in a key, where their bytes must be turned round.
+    turn: Option<usize>,
+}
+
+impl OrderedKeys {
+    fn new(shape: &Shape, context: &Context<'_>) -> Option<Self> {
+        let keys = DescribedKeys::new(shape, HashKey::new(context.hash_key))?;
+        let mut leaf = shape;
+        while let Shape::Array { element, .. } = leaf {
+            leaf = element;
         }
+        let width = context.index.size_align(leaf)?.0 as usize;
+        Some(Self { keys, turn: (context.order != ByteOrder::NATIVE).then_some(width.max(1)) })
     }
 
-    /// Notes a fault, and makes the walk end.
-    #[cold]
-    fn stop(&mut self, fault: ElementFault) -> Error {
-        self.fault = Some(fault);
-        damaged(0, "an entry is damaged")
-    }
-
-    fn result(self, checked: Result<()>) -> Result<(), Problem> {
-        match (checked, self.fault) {
-            (Ok(()), _) => Ok(()),
-            (Err(_), Some(fault)) => Err(fault.into()),
-            (Err(Error::Corrupt { what: Corruption::Structure(words), .. }), None) => Err(Problem::Words(words)),
-            (Err(error), None) => Err(Problem::Words(error.to_string())),
-        }
+    fn with<T>(&self, stored: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
+        let Some(width) = self.turn else { return then(stored) };
+        let mut turned = stored.to_vec();
+        turned.chunks_mut(width).for_each(<[u8]>::reverse);
+        then(&turned)
     }
 }
 
-/// The slots of a heap, of which the first pass has checked every one by itself.
-struct Slots<'a, 'b>(&'b Context<'a>);
+impl<'a> Keys<Context<'a>> for OrderedKeys {
+    type Query = [u8];
 
-impl<'a> Slots<'a, '_> {
-    fn find(&self, handle: u64) -> Option<(&Info<'a>, u32, u64)> {
-        let parts = Handle::from_bits(handle);
-        let position = *self.0.catalog.positions().get(parts.region as usize)?;
-        let info = self.0.infos.get(position as usize).filter(|info| info.type_number == u32::MAX)?;
-        let index = info.slot_at(parts.index).filter(|&index| index < info.used)?;
-        let word = word_at(info.slot(index), 0, self.0.order);
-        (slot::generation(word) == parts.generation).then_some((info, index, word))
+    fn hash(&self, buffers: &Context<'a>, query: &[u8]) -> Result<u64> {
+        self.hash_stored(buffers, query)
+    }
+
+    fn hash_stored(&self, buffers: &Context<'a>, stored: &[u8]) -> Result<u64> {
+        self.with(stored, |stored| self.keys.hash_stored(buffers, stored))
+    }
+
+    fn compare(&self, buffers: &Context<'a>, stored: &[u8], query: &[u8]) -> Result<Ordering> {
+        self.compare_stored(buffers, stored, query)
+    }
+
+    fn compare_queries(&self, buffers: &Context<'a>, one: &[u8], other: &[u8]) -> Result<Ordering> {
+        self.compare_stored(buffers, one, other)
+    }
+
+    fn compare_stored(&self, buffers: &Context<'a>, one: &[u8], other: &[u8]) -> Result<Ordering> {
+        self.with(one, |one| self.with(other, |other| self.keys.compare_stored(buffers, one, other)))
     }
 }
 
-impl ReadBuffers for Slots<'_, '_> {
+/// Buffers and texts whose slots the first pass has checked.
+impl ReadBuffers for Context<'_> {
     fn contents(&self, handle: u64, shape: BufferShape) -> Result<&[u8]> {
-        let (info, index, _) = self.find(handle).ok_or_else(|| damaged(handle, "the map's buffer is not there"))?;
-        let header_at = info.header_at(index) as u64;
-        let start = slot::contents_at(header_at, slot::HEADER, shape.align as u64) - header_at;
-        info.slot(index).get(start as usize..).ok_or_else(|| damaged(handle, "the map's buffer is too small"))
+        let (slot, header_at) = self.live(handle).ok_or_else(|| buffers::damaged(handle, "the buffer is gone"))?;
+        let header = word_at(slot, 0, self.order);
+        if !matches!(slot::kind(header), Some(Kind::MapBuffer | Kind::SortedNode)) || slot::aux(header) != shape.number
+        {
+            return Err(buffers::damaged(handle, "the buffer is of another kind or shape"));
+        }
+        let start = slot::contents_at(header_at as u64, HEADER, shape.align as u64) as usize - header_at;
+        slot.get(start..).ok_or_else(|| buffers::damaged(handle, "the buffer is too short"))
     }
 
     fn text(&self, handle: u64) -> Result<&str> {
         if handle == EMPTY {
             return Ok("");
         }
-        let found = self.find(handle).filter(|(.., word)| slot::kind(*word) == Some(Kind::Text));
-        let bytes = found.and_then(|(info, index, word)| {
-            info.slot(index).get(slot::HEADER as usize..)?.get(..slot::aux(word) as usize)
-        });
-        bytes
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .ok_or_else(|| damaged(handle, "a key is no live text"))
+        let gone = || buffers::damaged(handle, "the text of a key is gone");
+        let (slot, _) = self.live(handle).ok_or_else(gone)?;
+        let header = word_at(slot, 0, self.order);
+        let bytes = slot.get(HEADER as usize..HEADER as usize + slot::aux(header) as usize);
+        let text = bytes.filter(|_| slot::kind(header) == Some(Kind::Text));
+        text.and_then(|text| std::str::from_utf8(text).ok()).ok_or_else(gone)
+    }
+}
+
+impl Context<'_> {
+    /// The slot of a value that is not a record, from its header to its end, and where that is in its region.
+    fn live(&self, handle: u64) -> Option<(&[u8], usize)> {
+        let handle = Handle::from_bits(handle);
+        let info = self.infos.get(*self.catalog.positions().get(handle.region as usize)? as usize)?;
+        let index = info.slot_at(handle.index).filter(|&index| index < info.used && info.type_number == u32::MAX)?;
+        let slot = info.slot(index);
+        let header = word_at(slot, 0, self.order);
+        (slot::generation(header) == handle.generation).then(|| (slot, info.header_at(index)))
     }
 }

@@ -17,6 +17,8 @@ mod slots;
 mod values;
 
 #[cfg(test)]
+mod map_tests;
+#[cfg(test)]
 mod tests;
 
 pub use report::{Report, TypeCount};
@@ -53,6 +55,7 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
     let context = Context {
         order: header.byte_order.into(),
         hash_key: header.hash_key,
+
         catalog,
         registry,
         index: TypeIndex::new(&registry.schema),
@@ -70,6 +73,7 @@ pub fn verify<R: Regions + ?Sized>(regions: &R, catalog: &Catalog, header: &Head
 /// What does not change while verifying.
 struct Context<'a> {
     order: ByteOrder,
+    /// For the places of keys in hash maps.
     hash_key: [u8; 16],
     catalog: &'a Catalog,
     registry: &'a Registry,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use migrate::{MAX_DEPTH, Program, field_path};
 
-use super::values::{ElementFault, Fault, What};
+use super::values::{ElementFault, Fault, Trouble, What};
 use super::{Context, Info, word_at};
 use crate::error::{Error, Place};
 use crate::format::catalog::TableKind;
@@ -13,18 +13,13 @@ use crate::format::slot::{self, HEADER, Kind};
 use crate::read::damaged;
 
 /// The error for a fault in a slot's value, named as the record that owns it and the path there.
-pub(super) fn error(context: &Context<'_>, info: &Info<'_>, index: u32, fault: ElementFault) -> Error {
-    let ElementFault { element, fault } = fault;
-    owned_by(context, info, index, path_in(context, info, index, element, fault.offset), fault.what.to_string())
-}
-
-/// The error for something wrong with a slot's value as a whole, named as the record that owns it.
-pub(super) fn whole(context: &Context<'_>, info: &Info<'_>, index: u32, what: String) -> Error {
-    owned_by(context, info, index, String::new(), what)
-}
-
-fn owned_by(context: &Context<'_>, info: &Info<'_>, index: u32, mut path: String, what: String) -> Error {
+pub(super) fn error(context: &Context<'_>, info: &Info<'_>, index: u32, trouble: Trouble) -> Error {
+    let (element, offset, words) = match trouble {
+        Trouble::Fault(ElementFault { element, fault }) => (element, fault.offset, fault.what.to_string()),
+        Trouble::Map(words) => (None, Fault::WHOLE, words),
+    };
     let mut at = (info, index);
+    let mut path = path_in(context, info, index, element, offset);
     for _ in 0..=2 * MAX_DEPTH {
         let Some((holder, element, offset)) = holder_of(context, at) else { break };
         let mut outer = path_in(context, holder.0, holder.1, element, offset);
@@ -35,7 +30,7 @@ fn owned_by(context: &Context<'_>, info: &Info<'_>, index: u32, mut path: String
         at = holder;
     }
     let record = context.catalog.slot_name(at.0.region, at.1);
-    damaged(Place::Record { record, field: path }, what)
+    damaged(Place::Record { record, field: path }, words)
 }
 
 /// The path inside one slot's value.
@@ -106,8 +101,9 @@ fn holds(context: &Context<'_>, info: &Info<'_>, index: u32, handle: u64) -> Opt
         return (word_at(slot, 16, context.order) == handle).then_some((None, 0));
     }
     if kind == Kind::MapBuffer || kind == Kind::SortedNode {
-        let words = slot[HEADER as usize..].as_chunks::<8>().0;
-        return words.iter().any(|&word| context.order.u64(word) == handle).then_some((None, 0));
+        // Every part of them that holds handles is aligned for them.
+        let words = slot.as_chunks::<8>().0;
+        return words[1..].iter().any(|&word| context.order.u64(word) == handle).then_some((None, Fault::WHOLE));
     }
     let (start, program, _) = contents(context, info, index)?;
     if program.is_trivial() || program.size() == 0 {

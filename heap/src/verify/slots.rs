@@ -46,7 +46,7 @@ fn check_region(context: &Context<'_>, info: &Info<'_>, state: &mut State) -> Re
 fn check_records(context: &Context<'_>, info: &Info<'_>, state: &mut State, shape: u32) -> Result<u64> {
     let Some(program) = context.programs.value(shape) else { return Ok(0) };
     // Records without handles need no other slot's word; they are checked while they are at hand.
-    let flat = !program.has_handles();
+    let flat = !program.holds_handles();
     let end = HEAD + program.size();
     let words = &mut state.words[info.words..][..info.used as usize];
     let slots = info.bytes[info.start..].chunks_exact(info.stride);
@@ -183,7 +183,11 @@ fn check_contents(context: &Context<'_>, kind: Kind, low: u32, bytes: &[u8]) -> 
         | Kind::Buffer
         | Kind::MapBuffer
         | Kind::SortedNode => {
-            if (low as usize) < context.registry.shapes.len() { Ok(()) } else { Err(Wrong::Shape) }
+            if (low as usize) < context.registry.shapes.len() {
+                Ok(())
+            } else {
+                Err(Wrong::Shape)
+            }
         }
         Kind::Free | Kind::Retired if low == 0 => {
             if is_zero(&bytes[HEAD..]) {

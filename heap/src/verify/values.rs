@@ -57,10 +57,8 @@ pub(super) enum What {
     Room,
     #[error("its buffer is of another kind or shape")]
     Buffer,
-    #[error("no map has such keys or values")]
+    #[error("its entries are of a kind that this version does not know")]
     Entries,
-    #[error("its entries are in another machine's byte order, and are not checked here")]
-    Foreign,
 }
 
 impl From<ValueFault> for Fault {
@@ -104,14 +102,14 @@ impl From<Fault> for ElementFault {
     }
 }
 
-/// What is wrong with a value of its own slot: a fault, or what the code of a map says.
+/// A fault, or what the code of maps has to say about one of theirs.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(super) enum Trouble {
     Fault(ElementFault),
-    Words(String),
+    Map(String),
 }
 
-impl<F: Into<ElementFault>> From<F> for Problem {
+impl<F: Into<ElementFault>> From<F> for Trouble {
     fn from(fault: F) -> Self {
         Self::Fault(fault.into())
     }
@@ -130,10 +128,8 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
             continue;
         }
         for index in 0..info.used {
-            match check_value(context, state, info, index) {
-                Ok(()) => {}
-                Err(Problem::Fault(fault)) => return Err(place::error(context, info, index, fault)),
-                Err(Problem::Words(words)) => return Err(place::whole(context, info, index, words)),
+            if let Err(trouble) = check_value(context, state, info, index) {
+                return Err(place::error(context, info, index, trouble));
             }
         }
     }
@@ -142,7 +138,7 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
 
 fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shape: u32) -> Result<()> {
     let Some(program) = context.programs.value(shape) else { return Ok(()) };
-    if !program.has_handles() {
+    if !program.holds_handles() {
         // The first pass has checked such records.
         return Ok(());
     }
@@ -157,7 +153,7 @@ fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shap
     Ok(())
 }
 
-fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Problem> {
+fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Trouble> {
     let word = state.words[info.words + index as usize];
     let kind = word.kind();
     if !matches!(kind, Kind::ListInline | Kind::ListSpilled | Kind::Map | Kind::SortedMap) {

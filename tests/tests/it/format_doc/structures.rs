@@ -309,7 +309,7 @@ fn check_handle(table: &Table) -> Result {
 fn check_log(tables: &[Table]) -> Result {
     let [segment, frame, operation] = tables else { return Err("the log has three tables".into()) };
 
-    let sample = SegmentHeader { epoch: 0x0807_0605_0403_0201, ordinal: 0x100f_0e0d_0c0b_0a09 };
+    let sample = SegmentHeader { epoch: 0x0807_0605_0403_0201, ordinal: 0x100f_0e0d_0c0b_0a09, link: 0x1413_1211 };
     let (bytes, chain): ([u8; SEGMENT_HEADER], u32) = sample.to_bytes();
     check_structure(
         segment,
@@ -318,7 +318,8 @@ fn check_log(tables: &[Table]) -> Result {
             ("magic `IMGLOGSG`", b"IMGLOGSG"),
             ("epoch", &sample.epoch.to_le_bytes()),
             ("ordinal", &sample.ordinal.to_le_bytes()),
-            ("reserved", &[0; 36]),
+            ("link", &sample.link.to_le_bytes()),
+            ("reserved", &[0; 32]),
             ("CRC-32", &crc_32(&bytes[..60]).to_le_bytes()),
         ],
     )?;
