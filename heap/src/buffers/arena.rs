@@ -167,7 +167,7 @@ impl WriteBuffers for BuffersMut<'_, '_> {
     fn contents_mut(&mut self, handle: u64, shape: BufferShape, range: Range<usize>) -> Result<&mut [u8]> {
         let len = range.len() as u64;
         let (value, at) = self.kept(handle, shape, range)?;
-        Ok(self.tx.raw.range_mut(value, at, len))
+        Ok(self.tx.raw.slot_range_mut(handle, value, at, len))
     }
 
     fn contents_pair(
@@ -214,14 +214,16 @@ pub(crate) fn map_words(view: View<'_>, map: Value) -> [u64; 3] {
 pub(crate) const MAP_SLOT: u64 = 32;
 
 impl Transaction<'_> {
-    /// Writes the three words of a map's slot where they changed.
+    /// Writes a word of a map's slot, if it changed.
+    ///
+    /// Maps call this for one word after the other. To compare all of them at once is to load what was just stored by
+    /// parts, for which processors wait until every store before has reached the cache: those into the map's buffer,
+    /// which miss it.
     #[inline(always)]
-    pub(crate) fn set_map_words(&mut self, map: Value, before: [u64; 3], now: [u64; 3]) {
+    pub(crate) fn set_map_word(&mut self, map: Value, offset: u64, before: u64, now: u64) {
         if before != now {
             self.raw.touch_value(map, MAP_SLOT);
-            for (offset, word) in [8, 16, 24].into_iter().zip(now) {
-                self.raw.set_fixed(map, offset, word);
-            }
+            self.raw.set_fixed(map, offset, now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::alloc::Layout;
 
-use super::{EntryLayout, Inserted, MapHeader, MapKind};
+use super::{Inserted, MapHeader, MapKind};
 use crate::buffers::{Buffers, BuffersMut, Keep, WriteBuffers, map_slot, map_words};
 use crate::error::Result;
 use crate::field::{Field, Key};
@@ -10,7 +10,7 @@ use crate::format::slot::{self, Kind};
 use crate::guard::Reader;
 use crate::handles::Map;
 use crate::key::{HashKey, StoredKeys, TypedKeys};
-use crate::raw::{self, Value};
+use crate::raw::{Loose, Value};
 use crate::transaction::Transaction;
 
 /// A map that was found: its slot, what it says, and what all maps of its type have in common.
@@ -20,8 +20,12 @@ struct Parts {
     kind: MapKind,
 }
 
-const fn words(header: &MapHeader) -> [u64; 3] {
-    [header.count, header.buffer, header.log2]
+/// Writes what changed of a map's header into its slot.
+#[inline(always)]
+fn set_header(tx: &mut Transaction<'_>, slot: Value, before: &MapHeader, now: &MapHeader) {
+    tx.set_map_word(slot, 8, before.count, now.count);
+    tx.set_map_word(slot, 16, before.buffer, now.buffer);
+    tx.set_map_word(slot, 24, before.log2, now.log2);
 }
 
 /// The methods. A map with texts as keys is asked by `&str`, any other by a reference to a key.
@@ -54,14 +58,15 @@ const fn words(header: &MapHeader) -> [u64; 3] {
 /// # }
 /// ```
 impl<K: Key, V: Field> Map<K, V> {
-    const ENTRY: EntryLayout = EntryLayout::new(Layout::new::<K>(), Layout::new::<V>());
-    const KEEP: Keep = Keep::Entries { stride: Self::ENTRY.stride, owner: K::OWNER || V::OWNER };
+    /// All but the shape number, worked out while compiling.
+    const KIND: MapKind = MapKind::new(0, Layout::new::<K>(), Layout::new::<V>());
+    const KEEP: Keep = Keep::Entries { stride: Self::KIND.entry.stride, owner: K::OWNER || V::OWNER };
 
     #[inline(always)]
     fn parts(self, reader: &impl Reader) -> Result<Parts> {
         let slot = map_slot::<Self>(reader, self.to_bits(), Kind::Map)?;
         let [count, buffer, log2] = map_words(reader.view(), slot);
-        let kind = MapKind::new(slot::aux(slot.word), Layout::new::<K>(), Layout::new::<V>());
+        let kind = Self::KIND.of_shape(slot::aux(slot.word));
         Ok(Parts { slot, header: MapHeader { count, buffer, log2 }, kind })
     }
 
@@ -162,18 +167,16 @@ impl<K: Key, V: Field> Map<K, V> {
         let mut header = before;
         let keys = StoredKeys::<K>::new(tx.hash_key());
         let mut buffers = BuffersMut::new(tx, Self::KEEP);
-        let inserted = raw::with_bytes(key, |key| {
-            raw::with_bytes(value, |value| {
-                let inserted = super::insert(&mut buffers, &mut header, &kind, &keys, key, key, value)?;
-                if let Inserted::Present(at) = inserted {
-                    let entry = buffers.contents_mut(header.buffer, kind.shape, at..at + kind.entry.stride)?;
-                    entry[kind.entry.value_offset..][..kind.entry.value_size].copy_from_slice(value);
-                }
-                Ok(matches!(inserted, Inserted::Present(_)))
-            })
-        });
-        tx.set_map_words(slot, words(&before), words(&header));
-        inserted
+        let (mut key, mut value) = (Loose::new(key), Loose::new(value));
+        let (key, value) = (key.bytes(), value.bytes());
+        let inserted = super::insert(&mut buffers, &mut header, &kind, &keys, key, key, value);
+        if let Ok(Inserted::Present(at)) = inserted {
+            let entry = buffers.contents_mut(header.buffer, kind.shape, at..at + kind.entry.stride)?;
+            entry[kind.entry.value_offset..][..kind.entry.value_size].copy_from_slice(value);
+            return Ok(true);
+        }
+        set_header(tx, slot, &before, &header);
+        inserted.map(|_| false)
     }
 
     /// Removes a key with its value; whether it was there. What they owned goes with the commit, unless it found
@@ -187,7 +190,7 @@ impl<K: Key, V: Field> Map<K, V> {
         let keys = TypedKeys::<K>::new(tx.hash_key());
         let mut buffers = BuffersMut::new(tx, Self::KEEP);
         let removed = super::remove(&mut buffers, &mut header, &kind, &keys, key, |_| ());
-        tx.set_map_words(slot, words(&before), words(&header));
+        set_header(tx, slot, &before, &header);
         Ok(removed?.is_some())
     }
 
@@ -197,7 +200,7 @@ impl<K: Key, V: Field> Map<K, V> {
     /// As [`get`](Map::get).
     pub fn clear(self, tx: &mut Transaction<'_>) -> Result<()> {
         let Parts { slot, header: before, .. } = self.parts(tx)?;
-        tx.set_map_words(slot, words(&before), words(&MapHeader::default()));
+        set_header(tx, slot, &before, &MapHeader::default());
         Ok(())
     }
 
@@ -210,7 +213,7 @@ impl<K: Key, V: Field> Map<K, V> {
         let mut header = before;
         let keys = StoredKeys::<K>::new(tx.hash_key());
         let shrunk = super::shrink(&mut BuffersMut::new(tx, Self::KEEP), &mut header, &kind, &keys);
-        tx.set_map_words(slot, words(&before), words(&header));
+        set_header(tx, slot, &before, &header);
         shrunk
     }
 }

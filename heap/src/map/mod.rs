@@ -46,7 +46,7 @@ mod verify;
 pub(crate) use held::{entry_range, handles};
 #[cfg(test)]
 pub(crate) use layout::next_entry;
-pub(crate) use layout::{EntryLayout, MapHeader, MapKind, entries};
+pub(crate) use layout::{MapHeader, MapKind, entries};
 #[cfg(test)]
 pub(crate) use table::clear;
 pub(crate) use table::{Entry, Inserted, find, insert, remove, shrink};

@@ -3,12 +3,26 @@
 use std::ops::Range;
 
 use super::read::Value;
-use super::{View, Writing, settle};
+use super::{Space, View, Writing, settle};
 use crate::field::Field;
+use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 
 /// The kind and the low half of a slot header's word.
 const KIND_AND_AUX: u64 = (1 << 36) - 1;
+
+impl Space {
+    /// Offset of the end of the live slot of a value that a handle names.
+    #[inline(always)]
+    fn value_end(&self, bits: u64, value: Value) -> u64 {
+        let region = Handle::from_bits(bits).region;
+        match self.stride(region) {
+            0 => self.region_at(region) + self.mapped(region),
+            // Slots of a size class that are counted are mapped as a whole.
+            stride => value.at + u64::from(stride),
+        }
+    }
+}
 
 impl<'a> View<'a> {
     /// The live slot that a handle names, when it is of this kind and its shape number is bound to `T`.
@@ -31,7 +45,7 @@ impl<'a> View<'a> {
     pub(crate) fn contents(self, bits: u64, kind: Kind, shape: u32, align: u64) -> Option<&'a [u8]> {
         let value = self.value_of_shape(bits, kind, shape)?;
         let start = slot::contents_at(value.at, slot::HEADER, align);
-        let end = self.slot_end(value);
+        let end = self.space().value_end(bits, value);
         settle(self.space().arena().base());
         // SAFETY: a live slot is mapped to its end (M1) and initialised (M3); nobody writes there during `'a` (M6).
         Some(unsafe { self.space().arena().bytes(start, end - start) })
@@ -53,6 +67,17 @@ impl<'a> View<'a> {
 }
 
 impl Writing<'_> {
+    /// Bytes of a value's slot for writing: `len` from this offset of the arena, in the slot that the handle names.
+    /// Duty of the caller: the range was kept, and what is written is what the buffer's shape says (M4).
+    #[inline(always)]
+    pub(crate) fn slot_range_mut(&mut self, bits: u64, value: Value, at: u64, len: u64) -> &mut [u8] {
+        assert!(at > value.at && at + len <= self.space().value_end(bits, value));
+        settle(self.space().arena().base());
+        // SAFETY: the range lies in a live slot, as just checked, which is mapped to its end (M1) and initialised
+        // (M3); the borrow of the writer is exclusive (M6).
+        unsafe { self.space().arena().bytes_mut(at, len) }
+    }
+
     /// The typed value at an offset of the arena, for writing in place.
     ///
     /// Duty of the caller: it is the value of a live entry whose range was kept, in a buffer whose shape number is
@@ -66,7 +91,7 @@ impl Writing<'_> {
     }
 
     /// Bytes of one slot, and bytes of another for writing, both as offsets in the arena. Duty of the caller: as for
-    /// `range_mut`.
+    /// `slot_range_mut`.
     #[inline]
     pub(crate) fn pair_mut(&mut self, from: Range<u64>, to: Range<u64>) -> (&[u8], &mut [u8]) {
         let (from_len, to_len) = (from.end - from.start, to.end - to.start);
@@ -79,12 +104,23 @@ impl Writing<'_> {
     }
 }
 
-/// Lends the bytes of a value. Those of its padding are whatever the machine holds there.
-#[inline(always)]
-pub(crate) fn with_bytes<T: Field, R>(mut value: T, take: impl FnOnce(&[u8]) -> R) -> R {
-    let place = (&raw mut value).cast::<u8>();
-    settle(place);
-    // SAFETY: the bytes are the value's own, and past `settle`, which may have written any of them, the compiler takes
-    // all of them for initialised.
-    take(unsafe { std::slice::from_raw_parts(place, size_of::<T>()) })
+/// A value that is on its way into a map, as bytes.
+pub(crate) struct Loose<T>(T);
+
+impl<T: Field> Loose<T> {
+    /// Takes a value.
+    #[inline(always)]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Its bytes. Those of its padding are whatever the machine holds there.
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        let place = (&raw mut self.0).cast::<u8>();
+        settle(place);
+        // SAFETY: the bytes are the value's own, and past `settle`, which may have written any of them, the compiler
+        // takes all of them for initialised.
+        unsafe { std::slice::from_raw_parts(place, size_of::<T>()) }
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) mod specimens;
 mod write;
 
 pub(crate) use arena::Arena;
-pub(crate) use buffer::with_bytes;
+pub(crate) use buffer::Loose;
 pub use bytes::{bytes_of, value_of};
 pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};

@@ -189,6 +189,7 @@ impl Space {
     }
 
     /// Bytes mapped from the region's start.
+    #[inline]
     pub(crate) fn mapped(&self, region: u32) -> u64 {
         self.regions.get(region as usize).map_or(0, |entry| u64::from(entry.mapped.load(Relaxed)) * BLOCK)
     }

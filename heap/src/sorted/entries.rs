@@ -12,7 +12,7 @@ use crate::format::slot::Kind;
 use crate::guard::Reader;
 use crate::handles::SortedMap;
 use crate::key::{HashKey, StoredKeys};
-use crate::raw;
+use crate::raw::{self, Loose};
 
 /// Entries of a sorted map, in the order of their keys, from both ends. See [`SortedMap::range`].
 pub struct Entries<'r, K, V> {
@@ -112,7 +112,7 @@ impl<K: Key, V: Field> SortedCursor<K, V> {
         let range = |key: Bound<&[u8]>| Range::new(&buffers, &parts.header, &parts.kind, &keys, bounds(key));
         let mut range = match self.key {
             None => range(Bound::Unbounded)?,
-            Some(key) => raw::with_bytes(key, |key| range(Bound::Excluded(key)))?,
+            Some(key) => range(Bound::Excluded(Loose::new(key).bytes()))?,
         };
         let found = step(&mut range, &buffers, &parts.kind)?;
         Ok(found.map(|entry| *buffers.view().element::<K>(entry.key)))

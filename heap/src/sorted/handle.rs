@@ -11,7 +11,7 @@ use crate::format::slot::{self, Kind};
 use crate::guard::Reader;
 use crate::handles::SortedMap;
 use crate::key::{HashKey, KeyBytes, StoredKeys, TypedKeys};
-use crate::raw::{self, Value};
+use crate::raw::{Loose, Value};
 use crate::sorted::entries::{Entries, SortedCursor};
 use crate::transaction::Transaction;
 
@@ -22,8 +22,12 @@ pub(super) struct Parts {
     pub(super) kind: SortedKind,
 }
 
-const fn words(header: &SortedHeader) -> [u64; 3] {
-    [header.count, header.root, header.height]
+/// Writes what changed of a map's header into its slot.
+#[inline(always)]
+fn set_header(tx: &mut Transaction<'_>, slot: Value, before: &SortedHeader, now: &SortedHeader) {
+    tx.set_map_word(slot, 8, before.count, now.count);
+    tx.set_map_word(slot, 16, before.root, now.root);
+    tx.set_map_word(slot, 24, before.height, now.height);
 }
 
 /// The methods. A map with texts as keys is asked by `&str`, any other by a reference to a key.
@@ -58,11 +62,14 @@ const fn words(header: &SortedHeader) -> [u64; 3] {
 /// # }
 /// ```
 impl<K: Key, V: Field> SortedMap<K, V> {
+    /// All but the shape number, worked out while compiling.
+    const KIND: SortedKind = SortedKind::new(0, Layout::new::<K>(), Layout::new::<V>());
+
     #[inline(always)]
     pub(super) fn parts(self, reader: &impl Reader) -> Result<Parts> {
         let slot = map_slot::<Self>(reader, self.to_bits(), Kind::SortedMap)?;
         let [count, root, height] = map_words(reader.view(), slot);
-        let kind = SortedKind::new(slot::aux(slot.word), Layout::new::<K>(), Layout::new::<V>());
+        let kind = Self::KIND.of_shape(slot::aux(slot.word));
         Ok(Parts { slot, header: SortedHeader { count, root, height }, kind })
     }
 
@@ -106,7 +113,8 @@ impl<K: Key, V: Field> SortedMap<K, V> {
         let Parts { header, kind, .. } = self.parts(tx)?;
         let keys = StoredKeys::<K>::new(tx.hash_key());
         let buffers = Buffers::new(tx, Kind::SortedNode);
-        let found = raw::with_bytes(key, |key| super::find(&buffers, &header, &kind, &keys, key))?;
+        let mut key = Loose::new(key);
+        let found = super::find(&buffers, &header, &kind, &keys, key.bytes())?;
         let Some(place) = found.map(|entry| entry.place) else { return Ok(None) };
         let value = place.value_at..place.value_at + kind.value_size;
         let (_, at) = BuffersMut::new(tx, Keep::Nodes).kept(place.node, kind.shape, value)?;
@@ -200,18 +208,16 @@ impl<K: Key, V: Field> SortedMap<K, V> {
         let mut header = before;
         let keys = StoredKeys::<K>::new(tx.hash_key());
         let mut buffers = BuffersMut::new(tx, Keep::Nodes);
-        let inserted = raw::with_bytes(key, |key| {
-            raw::with_bytes(value, |value| {
-                let inserted = super::insert(&mut buffers, &mut header, &kind, &keys, key, key, value)?;
-                if let Inserted::Present(place) = inserted {
-                    let range = place.value_at..place.value_at + kind.value_size;
-                    buffers.contents_mut(place.node, kind.shape, range)?.copy_from_slice(value);
-                }
-                Ok(matches!(inserted, Inserted::Present(_)))
-            })
-        });
-        tx.set_map_words(slot, words(&before), words(&header));
-        inserted
+        let (mut key, mut value) = (Loose::new(key), Loose::new(value));
+        let (key, value) = (key.bytes(), value.bytes());
+        let inserted = super::insert(&mut buffers, &mut header, &kind, &keys, key, key, value);
+        if let Ok(Inserted::Present(place)) = inserted {
+            let range = place.value_at..place.value_at + kind.value_size;
+            buffers.contents_mut(place.node, kind.shape, range)?.copy_from_slice(value);
+            return Ok(true);
+        }
+        set_header(tx, slot, &before, &header);
+        inserted.map(|_| false)
     }
 
     /// Removes a key with its value; whether it was there. What they owned goes with the commit, unless it found
@@ -225,7 +231,7 @@ impl<K: Key, V: Field> SortedMap<K, V> {
         let keys = TypedKeys::<K>::new(tx.hash_key());
         let mut buffers = BuffersMut::new(tx, Keep::Nodes);
         let removed = super::remove(&mut buffers, &mut header, &kind, &keys, key, |_| ());
-        tx.set_map_words(slot, words(&before), words(&header));
+        set_header(tx, slot, &before, &header);
         Ok(removed?.is_some())
     }
 
@@ -236,7 +242,7 @@ impl<K: Key, V: Field> SortedMap<K, V> {
     pub fn clear(self, tx: &mut Transaction<'_>) -> Result<()> {
         // The root's handle goes from the map's slot, and all nodes go with it at the commit.
         let Parts { slot, header: before, .. } = self.parts(tx)?;
-        tx.set_map_words(slot, words(&before), words(&SortedHeader::default()));
+        set_header(tx, slot, &before, &SortedHeader::default());
         Ok(())
     }
 }

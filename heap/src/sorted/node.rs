@@ -56,6 +56,12 @@ impl Form {
 }
 
 impl SortedKind {
+    /// The same for the shape with this number.
+    #[inline(always)]
+    pub(crate) const fn of_shape(self, number: u32) -> Self {
+        Self { shape: BufferShape { number, ..self.shape }, ..self }
+    }
+
     /// The sorted maps of the shape with this number, with such keys and values.
     pub(crate) const fn new(shape_number: u32, key: Layout, value: Layout) -> Self {
         let mut align = 8;
