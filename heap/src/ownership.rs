@@ -84,13 +84,17 @@ fn changes_of(
 /// Takes what is on both sides from both: what stayed, and what only moved within the range, as the children of a node
 /// do when one is put before them. To release those would mean a walk over all that they hold.
 fn forget_moved(before: &mut Vec<Held>, after: &mut Vec<Held>) {
-    let (mut gone, mut came) = (Vec::new(), Vec::new());
+    forget_shifted(before, after);
+    if before.is_empty() || after.is_empty() {
+        return;
+    }
     before.sort_unstable_by_key(|held| held.bits);
     after.sort_unstable_by_key(|held| held.bits);
+    let (mut gone, mut came) = (Vec::new(), Vec::new());
     let (mut old, mut new) = (before.drain(..).peekable(), after.drain(..).peekable());
     loop {
         match (old.peek(), new.peek()) {
-            (Some(left), Some(right)) if left.bits == right.bits && left.named == right.named => {
+            (Some(left), Some(right)) if is_same(left, right) => {
                 old.next();
                 new.next();
             }
@@ -101,6 +105,35 @@ fn forget_moved(before: &mut Vec<Held>, after: &mut Vec<Held>) {
     }
     drop((old, new));
     (*before, *after) = (gone, came);
+}
+
+/// Does this for what kept its place in the order, which is nearly everything where one handle was put in or taken
+/// out.
+fn forget_shifted(before: &mut Vec<Held>, after: &mut Vec<Held>) {
+    let (mut old, mut new) = (0, 0);
+    let (mut gone, mut came) = (Vec::new(), Vec::new());
+    while let (Some(left), Some(right)) = (before.get(old), after.get(new)) {
+        if is_same(left, right) {
+            (old, new) = (old + 1, new + 1);
+        } else if after.get(new + 1).is_some_and(|next| is_same(left, next)) {
+            came.push(*right);
+            new += 1;
+        } else if before.get(old + 1).is_some_and(|next| is_same(next, right)) {
+            gone.push(*left);
+            old += 1;
+        } else {
+            gone.push(*left);
+            came.push(*right);
+            (old, new) = (old + 1, new + 1);
+        }
+    }
+    gone.extend_from_slice(&before[old..]);
+    came.extend_from_slice(&after[new..]);
+    (*before, *after) = (gone, came);
+}
+
+fn is_same(one: &Held, other: &Held) -> bool {
+    one.bits == other.bits && one.named == other.named
 }
 
 fn handles_of(

@@ -104,7 +104,11 @@ const fn form(key: Layout, value: Layout, capacity: usize, level: Level) -> Form
 }
 
 const fn largest_form(key: Layout, value: Layout, level: Level) -> Form {
-    let mut largest = form(key, value, LEAST_CAPACITY, level);
+    // A node with so many entries has room for all gaps, however large; the last few are found by trying.
+    let entry = key.size() + value.size() + if matches!(level, Level::Inner) { 8 } else { 0 };
+    let gaps = 24 + key.align() + value.align();
+    let fit = if entry == 0 { 0 } else { NODE.saturating_sub(gaps) / entry };
+    let mut largest = form(key, value, if fit > LEAST_CAPACITY { fit } else { LEAST_CAPACITY }, level);
     loop {
         let next = form(key, value, largest.capacity + 1, level);
         // Entries without a size, of which a file may speak, fit in any number.
