@@ -9,6 +9,7 @@ use std::ops::Range;
 use migrate::{EntryProgram, Program};
 
 use crate::error::{Corruption, Error, Place, Result};
+use crate::format::slot;
 
 /// The shape number that a buffer's slot header carries, and how its contents are aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,12 @@ pub(crate) trait WriteBuffers: ReadBuffers {
     ) -> Result<(&[u8], &mut [u8])>;
 }
 
+/// Length of the slot of a buffer in bytes, header and room for its alignment included.
+#[inline]
+pub(crate) const fn slot_len(contents: u64, align: u64) -> u64 {
+    slot::HEADER + align.saturating_sub(8) + contents
+}
+
 /// Layouts of key and value as the heap's descriptors have them, for maps of a type that need not be known here;
 /// `None` for those that no map has.
 pub(crate) fn laid_out(entry: &EntryProgram) -> Option<(Layout, Layout)> {
@@ -87,4 +94,4 @@ mod arena;
 pub(crate) mod memory;
 
 #[cfg(feature = "arena")]
-pub(crate) use arena::{Buffers, BuffersMut, Keep, map_slot, map_words, slot_len};
+pub(crate) use arena::{Buffers, BuffersMut, Keep, map_slot, map_words};

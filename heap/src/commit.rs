@@ -202,8 +202,13 @@ fn emit_saved(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut V
         if direct.around(saved.at) != (0, 0) {
             continue;
         }
-        let new = view.slot_bytes(saved.at, saved.len as u64);
-        let old = raw.undo().old_bytes(saved);
+        // Of a large value that was freed since, only the first block is left.
+        let len = view.space().mapped_behind(saved.at).min(saved.len as u64);
+        if len == 0 {
+            continue;
+        }
+        let new = view.slot_bytes(saved.at, len);
+        let old = &raw.undo().old_bytes(saved)[..len as usize];
         if saved.what == What::Slot {
             // The header's flags are not for the file.
             let word = clean_word(view, saved.header).to_ne_bytes();

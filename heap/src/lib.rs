@@ -42,8 +42,6 @@ mod list;
 pub mod log;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod map;
-#[cfg(all(test, feature = "arena"))]
-mod map_tests;
 #[cfg(feature = "arena")]
 mod naming;
 #[cfg(feature = "arena")]

@@ -100,7 +100,7 @@ fn forget_moved(before: &mut Vec<Held>, after: &mut Vec<Held>) {
             }
             (Some(left), right) if right.is_none_or(|right| left.bits <= right.bits) => gone.extend(old.next()),
             (_, Some(_)) => came.extend(new.next()),
-            (Some(_), None) | (None, None) => break,
+            (_, None) => break,
         }
     }
     drop((old, new));

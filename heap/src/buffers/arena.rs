@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BufferShape, ReadBuffers, WriteBuffers, damaged};
+use super::{BufferShape, ReadBuffers, WriteBuffers, damaged, slot_len};
 use crate::error::Result;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader;
@@ -184,12 +184,6 @@ impl WriteBuffers for BuffersMut<'_, '_> {
         let end = self.tx.view().slot_end(from);
         Ok(self.tx.raw.pair_mut(start..end, at..at + len))
     }
-}
-
-/// Length of the slot of a buffer in bytes, header and room for its alignment included.
-#[inline]
-pub(crate) const fn slot_len(contents: u64, align: u64) -> u64 {
-    slot::HEADER + align.saturating_sub(8) + contents
 }
 
 /// The live slot of a map: of this kind, and of the shape of `M`.

@@ -130,7 +130,8 @@ impl<K: Key, V: Field> Map<K, V> {
     ///
     /// # Errors
     /// As [`get`](Map::get).
-    pub fn iter<'r>(self, reader: &'r impl Reader) -> Result<impl Iterator<Item = (&'r K, &'r V)>> {
+    #[expect(clippy::iter_not_returning_iterator, reason = "it does, where the handle is good")]
+    pub fn iter(self, reader: &impl Reader) -> Result<impl Iterator<Item = (&K, &V)>> {
         let Parts { header, kind, .. } = self.parts(reader)?;
         let buffers = Buffers::new(reader, Kind::MapBuffer);
         let (contents, offsets) = match header.buffer {

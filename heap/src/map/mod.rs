@@ -34,7 +34,6 @@
 
 #[cfg(feature = "arena")]
 mod handle;
-#[cfg(feature = "arena")]
 mod held;
 mod layout;
 mod table;
@@ -42,7 +41,6 @@ mod table;
 mod tests;
 mod verify;
 
-#[cfg(feature = "arena")]
 pub(crate) use held::{entry_range, handles};
 #[cfg(test)]
 pub(crate) use layout::next_entry;

@@ -37,8 +37,6 @@ mod lock;
 mod log_map;
 mod read;
 mod space;
-#[cfg(test)]
-pub(crate) mod specimens;
 mod write;
 
 pub(crate) use arena::Arena;

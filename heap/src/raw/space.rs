@@ -194,6 +194,11 @@ impl Space {
         self.regions.get(region as usize).map_or(0, |entry| u64::from(entry.mapped.load(Relaxed)) * BLOCK)
     }
 
+    /// Bytes from an offset of the arena to the end of what is mapped of its region, or of its large value.
+    pub(crate) fn mapped_behind(&self, at: u64) -> u64 {
+        self.mapped(self.region_of(at)).saturating_sub(self.offset_in_region(at))
+    }
+
     /// Whether `at..at + len` is mapped memory of one region, or of one large value from its start.
     #[inline]
     pub(super) fn counts(&self, at: u64, len: u64) -> bool {

@@ -23,6 +23,7 @@ pub struct Entries<'r, K, V> {
 }
 
 impl<'r, K: Key, V: Field> Entries<'r, K, V> {
+    #[expect(clippy::large_types_passed_by_value, reason = "it moves in")]
     pub(super) const fn new(buffers: Buffers<'r>, range: Range, kind: SortedKind) -> Self {
         Self { buffers, range, kind, entry: PhantomData }
     }

@@ -150,7 +150,7 @@ impl<K: Key, V: Field> SortedMap<K, V> {
     ///
     /// # Errors
     /// As [`get`](SortedMap::get).
-    pub fn first<'r>(self, reader: &'r impl Reader) -> Result<Option<(&'r K, &'r V)>> {
+    pub fn first(self, reader: &impl Reader) -> Result<Option<(&K, &V)>> {
         Ok(self.iter(reader)?.next())
     }
 
@@ -158,7 +158,7 @@ impl<K: Key, V: Field> SortedMap<K, V> {
     ///
     /// # Errors
     /// As [`get`](SortedMap::get).
-    pub fn last<'r>(self, reader: &'r impl Reader) -> Result<Option<(&'r K, &'r V)>> {
+    pub fn last(self, reader: &impl Reader) -> Result<Option<(&K, &V)>> {
         Ok(self.iter(reader)?.next_back())
     }
 
@@ -166,7 +166,8 @@ impl<K: Key, V: Field> SortedMap<K, V> {
     ///
     /// # Errors
     /// As [`get`](SortedMap::get).
-    pub fn iter<'r>(self, reader: &'r impl Reader) -> Result<Entries<'r, K, V>> {
+    #[expect(clippy::iter_not_returning_iterator, reason = "it does, where the handle is good")]
+    pub fn iter(self, reader: &impl Reader) -> Result<Entries<'_, K, V>> {
         let Parts { header, kind, .. } = self.parts(reader)?;
         let buffers = Buffers::new(reader, Kind::SortedNode);
         Ok(Entries::new(buffers, super::Range::all(&buffers, &header, &kind)?, kind))
@@ -178,11 +179,11 @@ impl<K: Key, V: Field> SortedMap<K, V> {
     ///
     /// # Errors
     /// As [`get`](SortedMap::get).
-    pub fn range<'r>(
+    pub fn range(
         self,
-        reader: &'r impl Reader,
+        reader: &impl Reader,
         range: impl RangeBounds<<K as KeyBytes>::Query>,
-    ) -> Result<Entries<'r, K, V>> {
+    ) -> Result<Entries<'_, K, V>> {
         let Parts { header, kind, .. } = self.parts(reader)?;
         let buffers = Buffers::new(reader, Kind::SortedNode);
         let keys = TypedKeys::<K>::new(HashKey::new(reader.shared().hash_key));

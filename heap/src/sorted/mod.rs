@@ -32,7 +32,6 @@ mod cursor;
 mod entries;
 #[cfg(feature = "arena")]
 mod handle;
-#[cfg(feature = "arena")]
 mod held;
 mod insert;
 mod look;
@@ -45,7 +44,6 @@ mod verify;
 pub(crate) use cursor::Range;
 #[cfg(feature = "arena")]
 pub use entries::{Entries, SortedCursor};
-#[cfg(feature = "arena")]
 pub(crate) use held::{handles, value_range};
 pub(crate) use insert::{Inserted, insert};
 pub(crate) use look::look;

@@ -104,15 +104,17 @@ const fn form(key: Layout, value: Layout, capacity: usize, level: Level) -> Form
 }
 
 const fn largest_form(key: Layout, value: Layout, level: Level) -> Form {
-    // A node with so many entries has room for all gaps, however large; the last few are found by trying.
+    // A node with so many entries has room for all gaps, however large; the last few are found by trying. Of entries
+    // without a size, of which only a file can speak, any number would fit.
     let entry = key.size() + value.size() + if matches!(level, Level::Inner) { 8 } else { 0 };
     let gaps = 24 + key.align() + value.align();
-    let fit = if entry == 0 { 0 } else { NODE.saturating_sub(gaps) / entry };
+    let Some(fit) = NODE.saturating_sub(gaps).checked_div(entry) else {
+        return form(key, value, LEAST_CAPACITY, level);
+    };
     let mut largest = form(key, value, if fit > LEAST_CAPACITY { fit } else { LEAST_CAPACITY }, level);
     loop {
         let next = form(key, value, largest.capacity + 1, level);
-        // Entries without a size, of which a file may speak, fit in any number.
-        if next.len > NODE || next.capacity > NODE {
+        if next.len > NODE {
             return largest;
         }
         largest = next;

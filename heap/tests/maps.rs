@@ -5,10 +5,45 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::handles::{List, Map, Ref, Text};
-use crate::raw::specimens::{Hashed, Item, Nested, Padded, Sorted};
-use crate::{Durability, Heap, Maybe, Reader, Transaction};
+use heap::{
+    Durability, Error, Heap, List, Map, Maybe, Options, Reader, Record, Ref, Result, SortedMap, Text, Transaction,
+};
+
+#[derive(Record)]
+struct Item {
+    id: u64,
+}
+
+/// A value with padding, of which a part is owned.
+#[derive(Record)]
+struct Padded {
+    small: u8,
+    large: u64,
+    note: Option<Text>,
+    wide: Maybe<[u16; 5]>,
+}
+
+#[derive(Record)]
+struct Hashed {
+    numbers: Map<u64, u64>,
+    texts: Map<Text, Text>,
+    lists: Map<Ref<Item>, List<Text>>,
+    padded: Map<[u16; 3], Padded>,
+}
+
+#[derive(Record)]
+struct Sorted {
+    numbers: SortedMap<u64, u64>,
+    texts: SortedMap<Text, Text>,
+    lists: SortedMap<Ref<Item>, List<Text>>,
+    padded: SortedMap<[u16; 3], Padded>,
+}
+
+#[derive(Record)]
+struct Nested {
+    maps: Map<u32, SortedMap<Text, Map<i64, Text>>>,
+    other: Option<Map<u64, u64>>,
+}
 
 /// Numbers without an end, the same each time.
 struct Dice(u64);
@@ -20,13 +55,16 @@ impl Dice {
     }
 }
 
+/// A [`Padded`] by value.
+type PaddedModel = (u8, u64, Option<String>, Option<[u16; 5]>);
+
 /// What the maps of a heap should hold.
 #[derive(Clone, Default, PartialEq, Debug)]
 struct Model {
     numbers: BTreeMap<u64, u64>,
     texts: BTreeMap<String, String>,
     lists: BTreeMap<u64, Vec<String>>,
-    padded: BTreeMap<[u16; 3], (u8, u64, Option<String>, Option<[u16; 5]>)>,
+    padded: BTreeMap<[u16; 3], PaddedModel>,
 }
 
 impl Model {
@@ -41,6 +79,12 @@ impl Model {
 
 fn commit(tx: Transaction<'_>) -> Result<()> {
     tx.commit_with(Durability::Process).map(drop)
+}
+
+#[allow(unsafe_code)]
+fn mapped(path: &Path) -> Heap {
+    // SAFETY: the file was made by this test, in a folder of its own.
+    unsafe { Heap::open_mapped(path, Options::default()).unwrap() }
 }
 
 /// A text that is short, empty or long.
@@ -224,6 +268,11 @@ macro_rules! model_test {
                         // Opening verifies every value, and that each has one owner.
                         heap = Heap::open(path).unwrap();
                         assert_eq!(read(&heap.read(), root), model);
+                        if round % 20 == 9 {
+                            drop(heap);
+                            heap = mapped(path);
+                            assert_eq!(read(&heap.read(), root), model);
+                        }
                     }
                 }
 
@@ -375,7 +424,7 @@ fn what_two_maps_hold_has_two_owners() {
 #[test]
 fn a_bad_handle_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let (heap, hashed, sorted) = open(&folder);
+    let (heap, hashed, _) = open(&folder);
     let mut tx = heap.write().unwrap();
     let gone: Map<u64, u64> = tx.map().unwrap();
     gone.insert(&mut tx, 1, 1).unwrap();
@@ -383,10 +432,12 @@ fn a_bad_handle_is_an_error() {
     let mut tx = heap.write().unwrap();
     assert!(matches!(gone.get(&tx, &1), Err(Error::Stale(_))));
     assert!(matches!(gone.insert(&mut tx, 1, 1), Err(Error::Stale(_))));
-    let other = Map::<u64, Text>::from_bits(tx[hashed].numbers.to_bits());
-    assert!(matches!(other.get(&tx, &1), Err(Error::Foreign(..))));
-    let other = Map::<u64, u64>::from_bits(tx[sorted].numbers.to_bits());
-    assert!(matches!(other.insert(&mut tx, 1, 1), Err(Error::Foreign(..))));
+    // Of another heap, where other types lie in these places.
+    let folder = tempfile::tempdir().unwrap();
+    let (elsewhere, there, _) = open(&folder);
+    let foreign = elsewhere.read()[there].lists;
+    assert!(matches!(foreign.len(&tx), Err(Error::Stale(_) | Error::Foreign(..))));
+    assert!(matches!(foreign.clear(&mut tx), Err(Error::Stale(_) | Error::Foreign(..))));
     // A dead text cannot be a key: it is resolved while it is compared.
     let dead = tx.text("dead").unwrap();
     tx.rollback();
@@ -482,7 +533,7 @@ fn large_maps_move_to_buffers_of_their_own() {
 }
 
 #[test]
-fn lists_in_maps_are_verified_with_their_names() {
+fn what_a_list_in_a_map_holds_twice_has_two_owners() {
     let folder = tempfile::tempdir().unwrap();
     let (heap, hashed, _) = open(&folder);
     let mut tx = heap.write().unwrap();
@@ -492,4 +543,110 @@ fn lists_in_maps_are_verified_with_their_names() {
     list.push(&mut tx, text).unwrap();
     list.push(&mut tx, text).unwrap();
     assert!(matches!(commit(tx), Err(Error::SecondOwner { .. })));
+}
+
+#[derive(Record)]
+struct Sizes {
+    aligned: Map<u128, [u64; 400]>,
+    smallest: Map<u8, bool>,
+    /// Each node is larger than any size class.
+    large: SortedMap<i16, [u32; 20_000]>,
+    owner: SortedMap<char, [Option<Text>; 9000]>,
+}
+
+#[test]
+#[expect(clippy::large_stack_arrays, reason = "large values are what it is about")]
+fn entries_may_have_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sizes.heap");
+    let heap = Heap::open(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let sizes = Sizes {
+        aligned: tx.map().unwrap(),
+        smallest: tx.map().unwrap(),
+        large: tx.sorted_map().unwrap(),
+        owner: tx.sorted_map().unwrap(),
+    };
+    let sizes = tx.root_or_insert("sizes", |_| Ok(sizes)).unwrap();
+    commit(tx).unwrap();
+    let before = heap.stats().slots_live;
+    for round in 0..2 {
+        let mut tx = heap.write().unwrap();
+        let Sizes { aligned, smallest, large, owner } = tx[sizes];
+        for number in 0..100_u8 {
+            aligned.insert(&mut tx, u128::MAX - u128::from(number), [u64::from(number); 400]).unwrap();
+            smallest.insert(&mut tx, number, number % 3 == round).unwrap();
+            large.insert(&mut tx, i16::from(number % 20) * -3, [u32::from(number); 20_000]).unwrap();
+            let mut texts = [None; 9000];
+            texts[usize::from(number)] = Some(tx.text(&number.to_string()).unwrap());
+            owner.insert(&mut tx, char::from(b'a' + number % 26), texts).unwrap();
+        }
+        commit(tx).unwrap();
+    }
+    drop(heap);
+    let heap = Heap::open(&path).unwrap();
+    let read = heap.read();
+    let Sizes { aligned, smallest, large, owner } = read[sizes];
+    assert_eq!(aligned.get(&read, &(u128::MAX - 99)).unwrap().unwrap()[399], 99);
+    assert_eq!(smallest.iter(&read).unwrap().filter(|&(_, &set)| set).count(), 33);
+    assert!(large.iter(&read).unwrap().map(|(&key, _)| key).eq((0..20).rev().map(|key| key * -3)));
+    assert_eq!(large.first(&read).unwrap().unwrap().1[7], 99);
+    let text = owner.get(&read, &'v').unwrap().unwrap()[99].unwrap();
+    assert_eq!(&read[text], "99");
+    drop(read);
+    // What was written is freed by the same transaction.
+    let mut tx = heap.write().unwrap();
+    aligned.insert(&mut tx, u128::MAX, [5; 400]).unwrap();
+    large.get_mut(&mut tx, &-3).unwrap().unwrap()[19_999] = 5;
+    for key in 1..20 {
+        large.remove(&mut tx, &(key * -3)).unwrap();
+    }
+    owner.get_mut(&mut tx, &'b').unwrap().unwrap()[8999] = Some(text);
+    owner.clear(&mut tx).unwrap();
+    aligned.clear(&mut tx).unwrap();
+    commit(tx).unwrap();
+    drop(heap);
+    let heap = Heap::open(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    assert_eq!(large.len(&tx).unwrap(), 1);
+    large.clear(&mut tx).unwrap();
+    smallest.clear(&mut tx).unwrap();
+    commit(tx).unwrap();
+    assert_eq!(heap.stats().slots_live, before);
+}
+
+#[test]
+fn a_large_buffer_that_was_written_to_can_go_with_the_same_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (heap, hashed, _) = open(&folder);
+    let before = heap.stats().slots_live;
+    let map = heap.read()[hashed].numbers;
+    let mut tx = heap.write().unwrap();
+    for number in 0..40_000 {
+        map.insert(&mut tx, number, number).unwrap();
+    }
+    commit(tx).unwrap();
+    // Once taken back, and once for good.
+    for attempt in 0..2 {
+        let mut tx = heap.write().unwrap();
+        for number in 0..90_000 {
+            map.insert(&mut tx, number, 1).unwrap();
+        }
+        if attempt == 0 {
+            tx.rollback();
+            assert_eq!(map.get(&heap.read(), &39_000).unwrap(), Some(&39_000));
+        } else {
+            commit(tx).unwrap();
+        }
+    }
+    drop(heap);
+    let (heap, ..) = open(&folder);
+    let mut tx = heap.write().unwrap();
+    assert!(map.iter(&tx).unwrap().all(|(_, &value)| value == 1));
+    map.insert(&mut tx, 80_000, 3).unwrap();
+    map.clear(&mut tx).unwrap();
+    commit(tx).unwrap();
+    assert_eq!(heap.stats().slots_live, before);
+    drop(heap);
+    open(&folder);
 }
