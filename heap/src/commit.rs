@@ -10,9 +10,11 @@ use crate::format::REGION;
 use crate::format::catalog::TableKind;
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
+use crate::map;
 use crate::ownership;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
+use crate::sorted;
 use crate::state::State;
 
 /// From this many bytes on, fresh extents are written to the base at once and published by the frame.
@@ -52,8 +54,9 @@ fn zero_padding(state: &State, raw: &mut Writing<'_>) {
         match what {
             What::Record => zero_padding_of(state, &programs, raw, header, at, len as u64),
             What::Elements => zero_padding_of_elements(&programs, raw, header, at, len as u64),
+            What::Entries => zero_padding_of_entries(&programs, raw, header, at, len as u64),
             What::Slot => zero_padding_of_slot(state, &programs, raw, header),
-            What::Entries | What::Plain => {}
+            What::Plain => {}
         }
     }
     for number in 0..raw.undo().fresh.len() {
@@ -81,6 +84,36 @@ fn zero_padding_of_elements(programs: &Programs, raw: &mut Writing<'_>, header: 
     }
 }
 
+fn zero_padding_of_entries(programs: &Programs, raw: &mut Writing<'_>, header: u64, at: u64, len: u64) {
+    let shape = slot::aux(raw.view().word(header));
+    if let Some(entry) = programs.entry(shape).filter(|entry| entry.entry.has_padding()) {
+        for bytes in raw.slot_bytes_mut(at, len).chunks_exact_mut(entry.entry.size()) {
+            // Zeros are a free place, and need not be an entry.
+            if bytes.iter().any(|&byte| byte != 0) {
+                entry.entry.zero_padding(bytes, ByteOrder::NATIVE);
+            }
+        }
+    }
+}
+
+/// In a buffer of a hash map as a whole, and in a node of a sorted map.
+fn zero_padding_of_map(programs: &Programs, raw: &mut Writing<'_>, header: u64) {
+    let (view, word) = (raw.view(), raw.view().word(header));
+    let shape = slot::aux(word);
+    let Some(entry) = programs.entry(shape).filter(|entry| entry.entry.has_padding()) else { return };
+    let (within, len) = (view.space().offset_in_region(header), view.slot_end_at(header) - header);
+    if slot::kind(word) == Some(Kind::MapBuffer) {
+        if let Some(range) = map::entry_range(entry, shape, within, len) {
+            zero_padding_of_entries(programs, raw, header, header + range.start as u64, range.len() as u64);
+        }
+    } else if let Some(range) = sorted::value_range(entry, shape, within, view.slot_bytes(header, len)) {
+        let values = raw.slot_bytes_mut(header + range.start as u64, range.len() as u64);
+        for value in values.chunks_exact_mut(entry.value.size()) {
+            entry.value.zero_padding(value, ByteOrder::NATIVE);
+        }
+    }
+}
+
 fn zero_padding_of_slot(state: &State, programs: &Programs, raw: &mut Writing<'_>, header: u64) {
     let word = raw.view().word(header);
     match slot::kind(word) {
@@ -100,6 +133,7 @@ fn zero_padding_of_slot(state: &State, programs: &Programs, raw: &mut Writing<'_
             let whole = (end - start) / program.size() as u64 * program.size() as u64;
             zero_padding_of_elements(programs, raw, header, start, whole);
         }
+        Some(Kind::MapBuffer | Kind::SortedNode) => zero_padding_of_map(programs, raw, header),
         _ => {}
     }
 }
@@ -168,8 +202,13 @@ fn emit_saved(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut V
         if direct.around(saved.at) != (0, 0) {
             continue;
         }
-        let new = view.slot_bytes(saved.at, saved.len as u64);
-        let old = raw.undo().old_bytes(saved);
+        // Of a large value that was freed since, only the first block is left.
+        let len = view.space().mapped_behind(saved.at).min(saved.len as u64);
+        if len == 0 {
+            continue;
+        }
+        let new = view.slot_bytes(saved.at, len);
+        let old = &raw.undo().old_bytes(saved)[..len as usize];
         if saved.what == What::Slot {
             // The header's flags are not for the file.
             let word = clean_word(view, saved.header).to_ne_bytes();

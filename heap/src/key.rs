@@ -47,18 +47,23 @@ pub(crate) trait Keys<B: ?Sized> {
     }
 }
 
-/// A type that can be a key.
-pub(crate) trait KeyBytes {
+/// A type that can be a key. Public as the supertrait of [`Key`](crate::Key), and in no public module, so that nobody
+/// else implements it.
+pub trait KeyBytes {
     /// What a map of such keys is asked by: `str` for texts, the key itself for all others.
     type Query: Ord + ?Sized;
     /// A stored key, resolved.
+    #[doc(hidden)]
     type View<'a>: Borrow<Self::Query>;
 
     /// Resolves a stored key.
+    #[doc(hidden)]
     fn view<'a, B: ReadBuffers + ?Sized>(buffers: &'a B, stored: &'a [u8]) -> Result<Self::View<'a>>;
     /// Feeds the canonical bytes, in pieces of any length.
+    #[doc(hidden)]
     fn feed<H: Hasher>(query: &Self::Query, hasher: &mut H);
     /// Hash of the canonical bytes.
+    #[doc(hidden)]
     #[inline(always)]
     fn hash(query: &Self::Query, key: &HashKey) -> u64 {
         let mut hasher = key.hasher();
@@ -69,7 +74,7 @@ pub(crate) trait KeyBytes {
 
 /// A heap's key for hashes, from the `hash_key` in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HashKey(u64, u64);
+pub struct HashKey(u64, u64);
 
 impl HashKey {
     /// Takes the key from the header's bytes.
@@ -139,8 +144,53 @@ impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for TypedKeys<K> {
     }
 }
 
-/// A key that is stored as itself, in a fixed number of bytes.
-pub(crate) trait FixedKey: KeyBytes<Query = Self> + Ord + Copy {
+/// Keys of a type known to the compiler, asked for by a key as it is stored.
+pub(crate) struct StoredKeys<K>(TypedKeys<K>);
+
+impl<K> StoredKeys<K> {
+    /// Keys in a heap with this key for hashes.
+    #[inline(always)]
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self(TypedKeys::new(hash_key))
+    }
+}
+
+impl<B: ReadBuffers + ?Sized, K: KeyBytes> Keys<B> for StoredKeys<K> {
+    type Query = [u8];
+
+    #[inline(always)]
+    fn hash(&self, buffers: &B, query: &[u8]) -> Result<u64> {
+        self.0.hash_stored(buffers, query)
+    }
+
+    #[inline(always)]
+    fn hash_stored(&self, buffers: &B, stored: &[u8]) -> Result<u64> {
+        self.0.hash_stored(buffers, stored)
+    }
+
+    #[inline(always)]
+    fn compare(&self, buffers: &B, stored: &[u8], query: &[u8]) -> Result<Ordering> {
+        self.0.compare_stored(buffers, stored, query)
+    }
+
+    #[inline(always)]
+    fn compare_stored(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<Ordering> {
+        self.0.compare_stored(buffers, one, other)
+    }
+
+    #[inline(always)]
+    fn compare_queries(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<Ordering> {
+        self.0.compare_stored(buffers, one, other)
+    }
+
+    #[inline(always)]
+    fn equals(&self, buffers: &B, stored: &[u8], query: &[u8]) -> Result<bool> {
+        Ok(K::view(buffers, stored)?.borrow() == K::view(buffers, query)?.borrow())
+    }
+}
+
+/// A key that is stored as itself, in a fixed number of bytes. Public as [`KeyBytes`] is.
+pub trait FixedKey: KeyBytes<Query = Self> + Ord + Copy {
     /// Its size in bytes.
     const SIZE: usize;
     /// Takes it from its stored bytes; `None` when they are no value of the type.
@@ -264,8 +314,9 @@ pub(crate) fn text_view<'a, B: ReadBuffers + ?Sized>(buffers: &'a B, stored: &[u
 }
 
 mod described;
+#[cfg(feature = "arena")]
+mod handles;
 
-#[allow(unused_imports, reason = "the verifier's keys")]
 pub(crate) use described::DescribedKeys;
 
 #[cfg(test)]

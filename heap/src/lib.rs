@@ -6,7 +6,7 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 
 #[cfg(feature = "arena")]
 mod binder;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod buffers;
 #[cfg(feature = "arena")]
 mod catalog;
@@ -35,12 +35,12 @@ mod front;
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod map;
 #[cfg(feature = "arena")]
 mod naming;
@@ -59,7 +59,7 @@ mod recover;
 mod shared;
 #[cfg(feature = "arena")]
 mod snapshot;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod sorted;
 #[cfg(feature = "arena")]
 mod state;
@@ -71,7 +71,7 @@ mod table;
 #[cfg(feature = "arena")]
 mod transaction;
 pub mod verify;
-#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
+#[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
 
 #[cfg(feature = "arena")]
@@ -89,6 +89,7 @@ pub use {
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     options::Options,
     snapshot::Snapshot,
+    sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
 };

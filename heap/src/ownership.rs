@@ -75,25 +75,65 @@ fn changes_of(
     if slot::kind_number(view.word(saved.header)) > Kind::Free as u8 {
         handles_of(state, programs, view, saved, new, &mut |held| after.push(held));
     }
-    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
-    // Both are in the order of their offsets: walk them side by side.
-    loop {
-        let (gone, came) = match (before.peek(), after.peek()) {
-            (None, None) => return,
-            (Some(_), None) => (before.next(), None),
-            (None, Some(_)) => (None, after.next()),
-            (Some(old), Some(new)) if old.offset < new.offset => (before.next(), None),
-            (Some(old), Some(new)) if old.offset > new.offset => (None, after.next()),
-            _ => (before.next(), after.next()),
-        };
-        if gone == came {
-            continue;
-        }
-        if let Some(value) = gone.filter(|held| held.named.is_owned()).and_then(|held| view.value(held.bits)) {
-            released.push(value.at);
-        }
-        appeared.extend(came.map(|held| Appeared { header: saved.header, held }));
+    forget_moved(&mut before, &mut after);
+    let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
+    released.extend(gone.map(|value| value.at));
+    appeared.extend(after.into_iter().map(|held| Appeared { header: saved.header, held }));
+}
+
+/// Takes what is on both sides from both: what stayed, and what only moved within the range, as the children of a node
+/// do when one is put before them. To release those would mean a walk over all that they hold.
+fn forget_moved(before: &mut Vec<Held>, after: &mut Vec<Held>) {
+    forget_shifted(before, after);
+    if before.is_empty() || after.is_empty() {
+        return;
     }
+    before.sort_unstable_by_key(|held| held.bits);
+    after.sort_unstable_by_key(|held| held.bits);
+    let (mut gone, mut came) = (Vec::new(), Vec::new());
+    let (mut old, mut new) = (before.drain(..).peekable(), after.drain(..).peekable());
+    loop {
+        match (old.peek(), new.peek()) {
+            (Some(left), Some(right)) if is_same(left, right) => {
+                old.next();
+                new.next();
+            }
+            (Some(left), right) if right.is_none_or(|right| left.bits <= right.bits) => gone.extend(old.next()),
+            (_, Some(_)) => came.extend(new.next()),
+            (_, None) => break,
+        }
+    }
+    drop((old, new));
+    (*before, *after) = (gone, came);
+}
+
+/// Does this for what kept its place in the order, which is nearly everything where one handle was put in or taken
+/// out.
+fn forget_shifted(before: &mut Vec<Held>, after: &mut Vec<Held>) {
+    let (mut old, mut new) = (0, 0);
+    let (mut gone, mut came) = (Vec::new(), Vec::new());
+    while let (Some(left), Some(right)) = (before.get(old), after.get(new)) {
+        if is_same(left, right) {
+            (old, new) = (old + 1, new + 1);
+        } else if after.get(new + 1).is_some_and(|next| is_same(left, next)) {
+            came.push(*right);
+            new += 1;
+        } else if before.get(old + 1).is_some_and(|next| is_same(next, right)) {
+            gone.push(*left);
+            old += 1;
+        } else {
+            gone.push(*left);
+            came.push(*right);
+            (old, new) = (old + 1, new + 1);
+        }
+    }
+    gone.extend_from_slice(&before[old..]);
+    came.extend_from_slice(&after[new..]);
+    (*before, *after) = (gone, came);
+}
+
+fn is_same(one: &Held, other: &Held) -> bool {
+    one.bits == other.bits && one.named == other.named
 }
 
 fn handles_of(

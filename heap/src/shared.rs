@@ -17,7 +17,7 @@ use crate::handles::{List, Ref};
 use crate::log::Log;
 use crate::open::Door;
 use crate::options::Options;
-use crate::raw::{ForkMark, Gate, Refusal, Space, View};
+use crate::raw::{ForkMark, Gate, Refusal, Space, Value, View};
 use crate::state::State;
 use crate::stats::Stats;
 use crate::storage::{File, Storage};
@@ -212,6 +212,19 @@ impl Shared {
             }
         }
         Err(self.bad_value(view, "list", bits))
+    }
+
+    /// Why a handle names no live map of this type; or the map's slot, when its type had only not been bound yet, or
+    /// shares its shape with another.
+    #[cold]
+    pub(crate) fn map_slowly<M: Field>(&self, view: View<'_>, bits: u64, kind: Kind) -> Result<Value> {
+        if let Some(value) = view.value(bits)
+            && slot::kind(value.word) == Some(kind)
+            && self.binder().bind_element::<M>(&self.space)? == slot::aux(value.word)
+        {
+            return Ok(value);
+        }
+        Err(self.bad_value(view, if kind == Kind::Map { "map" } else { "sorted map" }, bits))
     }
 
     /// Why a handle names no live value of a kind.

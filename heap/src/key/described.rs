@@ -18,7 +18,9 @@ pub(crate) struct DescribedKeys {
     hash_key: HashKey,
     leaf: Leaf,
     size: usize,
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests compare layouts"))]
     align: usize,
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests compare layouts"))]
     count: usize,
 }
 
@@ -64,6 +66,7 @@ impl DescribedKeys {
         }
     }
 
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests compare layouts"))]
     /// Size and alignment of a stored key; `None` when no value can be that large.
     pub(crate) fn layout(&self) -> Option<Layout> {
         Layout::from_size_align(self.size * self.count, self.align).ok()

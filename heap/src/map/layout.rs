@@ -1,7 +1,6 @@
 //! Where things are in a map's buffer.
 
 use std::alloc::Layout;
-use std::ops::Range;
 
 use crate::buffers::{BufferShape, array_at, damaged};
 use crate::error::Result;
@@ -57,17 +56,17 @@ pub(crate) struct MapKind {
 }
 
 impl MapKind {
+    /// The same for the shape with this number.
+    #[inline(always)]
+    pub(crate) const fn of_shape(self, number: u32) -> Self {
+        Self { shape: BufferShape { number, ..self.shape }, ..self }
+    }
+
     /// The maps of the shape with this number, with such keys and values.
     pub(crate) const fn new(shape_number: u32, key: Layout, value: Layout) -> Self {
         let entry = EntryLayout::new(key, value);
         let align = if entry.align > 8 { entry.align } else { 8 };
         Self { shape: BufferShape { number: shape_number, align }, entry }
-    }
-
-    /// Where in the buffer the value is of the entry at this offset.
-    #[inline(always)]
-    pub(crate) const fn value_range(&self, at: usize) -> Range<usize> {
-        at + self.entry.value_offset..at + self.entry.value_offset + self.entry.value_size
     }
 }
 
@@ -253,6 +252,7 @@ pub(crate) fn entries<'a>(
     Ok((0..=geometry.mask).flat_map(taken).map(move |(group, slot)| geometry.entry_at(&kind, group, slot)))
 }
 
+#[cfg(test)]
 /// The first entry in a bucket that is not before `bucket`: its offset in the buffer and the bucket after it.
 /// Beginning at 0 and going on with the bucket given back visits every entry once; entries keep their buckets while
 /// the map does not grow, and `contents` may be another borrow each time.

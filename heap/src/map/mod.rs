@@ -32,24 +32,25 @@
 //! 255. The latter two do not happen by chance. Who knows the hash key can bring them about, so they are refused once
 //! they would make a map that is less than a [`SPARSEST`]th full.
 
+#[cfg(feature = "arena")]
+mod handle;
+mod held;
 mod layout;
 mod table;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-use migrate::Programs;
-
-use crate::walk::Held;
-
-pub(crate) use layout::{EntryLayout, MapHeader, MapKind, entries, next_entry};
-pub(crate) use table::{Entry, Inserted, clear, find, insert, remove, shrink};
+pub(crate) use held::{entry_range, handles};
+#[cfg(test)]
+pub(crate) use layout::next_entry;
+pub(crate) use layout::{MapHeader, MapKind, entries};
+#[cfg(test)]
+pub(crate) use table::clear;
+pub(crate) use table::{Entry, Inserted, find, insert, remove, shrink};
 pub(crate) use verify::{verify_buffer, zero};
 
 /// The most groups that a key's path visits.
 pub(crate) const PATH: usize = 64;
 /// A map whose keys crowd grows as long as its capacity is at most so many times its count.
 pub(crate) const SPARSEST: u64 = 32;
-
-/// Shows each handle in a map's buffer.
-pub(crate) fn handles(_: &Programs, _: u32, _: u64, _: &[u8], _: &mut impl FnMut(Held)) {}

@@ -86,7 +86,8 @@ pub(crate) fn find<'a, B: ReadBuffers + ?Sized, K: Keys<B>>(
 /// # Errors
 /// When there is no room for a larger buffer, or so many keys collide that growing does not help. The map then holds
 /// what it held.
-#[inline]
+// Inlined for the same reason as `find`.
+#[inline(always)]
 pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     buffers: &mut B,
     header: &mut MapHeader,

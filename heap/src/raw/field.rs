@@ -4,6 +4,7 @@ use migrate::{Float, Integer, OptionTag, Shape};
 
 use crate::describe::Describer;
 use crate::handles::{Bytes, List, Map, Ref, SortedMap, Text};
+use crate::key::{FixedKey, KeyBytes};
 
 /// A type that a record's field, a list's element or a map's value may have.
 ///
@@ -43,16 +44,18 @@ pub unsafe trait Record: Field {
     fn name() -> String;
 }
 
-/// A type that can be the key of a map: integers, `bool`, `char`, arrays of keys, [`Text`] and [`Ref`].
+/// A type that can be the key of a map: integers, `bool`, `char`, [`Ref`], arrays of these, and [`Text`].
+///
+/// A map is asked by a `&K::Query`: a `&str` where its keys are texts, a reference to the key otherwise.
 ///
 /// # Safety
 /// Its values have a canonical byte form without padding.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a map",
     label = "not a key type",
-    note = "keys are integers, `bool`, `char`, arrays of keys, `Text` and `Ref<T>`; floats have no canonical bytes"
+    note = "keys are integers, `bool`, `char`, `Ref<T>`, arrays of these, and `Text`; floats have no canonical bytes"
 )]
-pub unsafe trait Key: Field {}
+pub unsafe trait Key: Field + KeyBytes + Copy {}
 
 macro_rules! fields {
     ($($field:ty: $shape:expr;)*) => {$(
@@ -255,4 +258,4 @@ keys! {
 }
 
 // SAFETY: elements side by side, without padding between them.
-unsafe impl<K: Key, const N: usize> Key for [K; N] {}
+unsafe impl<K: Key + FixedKey, const N: usize> Key for [K; N] {}

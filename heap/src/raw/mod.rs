@@ -11,7 +11,8 @@
 //!   typed value may have been written to, [`settle`] stands: past it the compiler can assume nothing about padding.
 //! - **M4 valid.** A slot of kind record in a region bound to type `T` holds a valid `T`; a slot of kind text holds
 //!   UTF-8 of the length its header gives, within the slot; a list's slot and its buffer hold as many valid elements
-//!   of the type its shape number is bound to as its length says. Files from outside are verified before binding, or
+//!   of the type its shape number is bound to as its length says; each live entry of a map's buffer or node holds a valid
+//!   key and value of the map its shape number is bound to. Files from outside are verified before binding, or
 //!   vouched for by the caller of `open_mapped`; after that memory changes only through the functions of this module,
 //!   which write whole valid values, or put back what they saved.
 //! - **M5 bound.** A region or shape is bound to a `TypeId` only after the type's whole descriptor compared equal to
@@ -25,6 +26,7 @@
 #![allow(clippy::cast_ptr_alignment)]
 
 mod arena;
+mod buffer;
 mod bytes;
 mod door;
 pub(crate) mod field;
@@ -38,6 +40,7 @@ mod space;
 mod write;
 
 pub(crate) use arena::Arena;
+pub(crate) use buffer::Loose;
 pub use bytes::{bytes_of, value_of};
 pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};

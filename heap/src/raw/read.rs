@@ -218,20 +218,6 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Contents of a live buffer with this shape number, `len` bytes from its contents' start.
-    #[inline(always)]
-    pub(crate) fn buffer(self, bits: u64, shape: u32, align: u64) -> Option<&'a [u8]> {
-        let value = self.space.value(bits)?;
-        if slot::kind_number(value.word) != Kind::Buffer as u8 || slot::aux(value.word) != shape {
-            return None;
-        }
-        let start = slot::contents_at(value.at, slot::HEADER, align);
-        let end = self.slot_end(value);
-        settle(self.space.arena.base());
-        // SAFETY: a live slot is mapped to its end (M1), initialised (M3).
-        Some(unsafe { self.space.arena.bytes(start, end - start) })
-    }
-
     /// Offset of the end of a live slot of a size class.
     #[inline]
     pub(crate) fn slot_end(self, value: Value) -> u64 {
@@ -256,13 +242,5 @@ impl<'a> View<'a> {
         settle(self.space.arena.base());
         // SAFETY: mapped, as just checked against the region's counts (M1); initialised by M3 and `settle`.
         unsafe { self.space.arena.bytes(at, len) }
-    }
-
-    /// A value of `T` copied out of bytes.
-    #[inline(always)]
-    pub(crate) fn element<T: Field>(self, bytes: &'a [u8]) -> &'a T {
-        assert!(bytes.len() == size_of::<T>() && bytes.as_ptr().cast::<T>().is_aligned());
-        // SAFETY: callers pass an entry of a buffer whose shape number is bound to the map this `T` belongs to (M4).
-        unsafe { &*bytes.as_ptr().cast() }
     }
 }

@@ -124,6 +124,12 @@ impl Space {
         region - self.regions[region as usize].behind.load(Relaxed)
     }
 
+    /// An offset of the arena as one from the start of its region, or of its large value's first.
+    #[inline]
+    pub(crate) fn offset_in_region(&self, at: u64) -> u64 {
+        at - self.region_at(self.region_of(at))
+    }
+
     /// The regions behind `first` hold the rest of one large value.
     pub(crate) fn set_run(&self, first: u32, regions: u32) {
         for behind in 1..regions {
@@ -183,8 +189,14 @@ impl Space {
     }
 
     /// Bytes mapped from the region's start.
+    #[inline]
     pub(crate) fn mapped(&self, region: u32) -> u64 {
         self.regions.get(region as usize).map_or(0, |entry| u64::from(entry.mapped.load(Relaxed)) * BLOCK)
+    }
+
+    /// Bytes from an offset of the arena to the end of what is mapped of its region, or of its large value.
+    pub(crate) fn mapped_behind(&self, at: u64) -> u64 {
+        self.mapped(self.region_of(at)).saturating_sub(self.offset_in_region(at))
     }
 
     /// Whether `at..at + len` is mapped memory of one region, or of one large value from its start.

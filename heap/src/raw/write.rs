@@ -303,21 +303,11 @@ impl<'a> Writing<'a> {
         unsafe { self.space.arena.base().add(at as usize).cast::<T>().write(value) }
     }
 
-    /// Bytes of a value's buffer for writing. Duty of the caller: the range was kept, and what is written is what the
-    /// buffer's shape says (M4).
-    #[inline(always)]
-    pub(crate) fn range_mut(&mut self, value: Value, at: u64, len: u64) -> &mut [u8] {
-        assert!(self.space.counts(value.at, at + len - value.at));
-        settle(self.space.arena.base());
-        // SAFETY: mapped as just checked (M1), initialised (M3), exclusively borrowed (M6).
-        unsafe { self.space.arena.bytes_mut(at, len) }
-    }
-
     /// Bytes of a slot, for zeroing padding.
     pub(crate) fn slot_bytes_mut(&mut self, at: u64, len: u64) -> &mut [u8] {
         assert!(self.space.counts(at, len));
         settle(self.space.arena.base());
-        // SAFETY: as in `range_mut`.
+        // SAFETY: mapped as just checked (M1), initialised (M3), exclusively borrowed (M6).
         unsafe { self.space.arena.bytes_mut(at, len) }
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum Inserted {
 ///
 /// # Errors
 /// When there is no room for another node, or a node cannot be read. The map is then as it was.
-#[inline]
+#[inline(always)]
 pub(crate) fn insert<B: WriteBuffers + ?Sized, K: Keys<B>>(
     buffers: &mut B,
     header: &mut SortedHeader,

@@ -28,6 +28,11 @@
 //! With two entries or more in each node a tree of [`MAX_HEIGHT`] levels would not fit any arena.
 
 mod cursor;
+#[cfg(feature = "arena")]
+mod entries;
+#[cfg(feature = "arena")]
+mod handle;
+mod held;
 mod insert;
 mod look;
 mod node;
@@ -36,11 +41,16 @@ mod remove;
 mod tests;
 mod verify;
 
-pub(crate) use cursor::{Cursor, Range};
+pub(crate) use cursor::Range;
+#[cfg(feature = "arena")]
+pub use entries::{Entries, SortedCursor};
+pub(crate) use held::{handles, value_range};
 pub(crate) use insert::{Inserted, insert};
 pub(crate) use look::look;
-pub(crate) use node::{Entry, Place, SortedHeader, SortedKind, find};
-pub(crate) use remove::{clear, remove};
+pub(crate) use node::{Entry, SortedHeader, SortedKind, find};
+#[cfg(test)]
+pub(crate) use remove::clear;
+pub(crate) use remove::remove;
 pub(crate) use verify::verify_tree;
 
 /// Length of a node in bytes, which fills a slot of its size class. Larger nodes read faster (by a tenth at 1016), and
@@ -52,5 +62,3 @@ pub(crate) const LEAST_CAPACITY: usize = 6;
 pub(crate) const SMALL_CAPACITY: usize = 4;
 /// The most levels.
 pub(crate) const MAX_HEIGHT: usize = 24;
-
-pub(crate) fn handles(_p: &migrate::Programs, _s: u32, _h: u64, _b: &[u8], _v: &mut impl FnMut(crate::walk::Held)) {}

@@ -56,6 +56,12 @@ impl Form {
 }
 
 impl SortedKind {
+    /// The same for the shape with this number.
+    #[inline(always)]
+    pub(crate) const fn of_shape(self, number: u32) -> Self {
+        Self { shape: BufferShape { number, ..self.shape }, ..self }
+    }
+
     /// The sorted maps of the shape with this number, with such keys and values.
     pub(crate) const fn new(shape_number: u32, key: Layout, value: Layout) -> Self {
         let mut align = 8;
@@ -98,7 +104,14 @@ const fn form(key: Layout, value: Layout, capacity: usize, level: Level) -> Form
 }
 
 const fn largest_form(key: Layout, value: Layout, level: Level) -> Form {
-    let mut largest = form(key, value, LEAST_CAPACITY, level);
+    // A node with so many entries has room for all gaps, however large; the last few are found by trying. Of entries
+    // without a size, of which only a file can speak, any number would fit.
+    let entry = key.size() + value.size() + if matches!(level, Level::Inner) { 8 } else { 0 };
+    let gaps = 24 + key.align() + value.align();
+    let Some(fit) = NODE.saturating_sub(gaps).checked_div(entry) else {
+        return form(key, value, LEAST_CAPACITY, level);
+    };
+    let mut largest = form(key, value, if fit > LEAST_CAPACITY { fit } else { LEAST_CAPACITY }, level);
     loop {
         let next = form(key, value, largest.capacity + 1, level);
         if next.len > NODE {

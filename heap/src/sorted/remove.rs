@@ -44,10 +44,11 @@ pub(crate) fn remove<B: WriteBuffers + ?Sized, K: Keys<B>, T>(
     Ok(Some(taken))
 }
 
-/// Forgets all entries and gives all nodes back.
+/// Forgets all entries and gives all nodes back. In a heap the nodes go by themselves with the root's handle.
 ///
 /// # Errors
 /// When a node cannot be read.
+#[cfg(test)]
 pub(crate) fn clear<B: WriteBuffers + ?Sized>(
     buffers: &mut B,
     header: &mut SortedHeader,
