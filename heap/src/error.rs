@@ -284,9 +284,9 @@ impl Error {
     /// Every code that [`code`](Self::code) gives, in order. A released code keeps its meaning for ever.
     pub const CODES: &[&str] = &[
         "IMG-0101", "IMG-0102", "IMG-0103", "IMG-0104", "IMG-0301", "IMG-0302", "IMG-0303", "IMG-0304", "IMG-0305",
-        "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404", "IMG-0405",
-        "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0704", "IMG-0706", "IMG-0707", "IMG-0801", "IMG-0802", "IMG-0803",
-        "IMG-0804", "IMG-0901", "IMG-0902",
+        "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0310", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404",
+        "IMG-0405", "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0704", "IMG-0706", "IMG-0707", "IMG-0801", "IMG-0802",
+        "IMG-0803", "IMG-0804", "IMG-0901", "IMG-0902",
     ];
 
     /// The stable code, `IMG-nnnn`.
