@@ -25,6 +25,10 @@ pub fn write_record<W: Write>(view: &View<'_>, record: &Record<'_>, out: &mut W)
             write_string(variant, out)?;
             fields
         }
+        Value::Secret => {
+            text(",\"$secret\":true", out)?;
+            Vec::new()
+        }
         _ => Vec::new(),
     };
     let open = Open::Fields { fields: fields.into_iter(), first: false };
@@ -140,6 +144,7 @@ fn begin<'r, W: Write>(view: &View<'r>, value: Value<'r>, open: &mut Vec<Open<'r
             Ok(())
         }
         Value::Nothing => text("null", out),
+        Value::Secret => text("{\"$secret\":true}", out),
     }
 }
 
