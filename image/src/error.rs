@@ -40,7 +40,7 @@ pub enum Error {
         what: String,
     },
     /// A path that begins nowhere.
-    #[error("there is no {what}")]
+    #[error("the heap has no {what}")]
     Unknown {
         /// The root, type or record that is not there.
         what: String,

@@ -1,3 +1,5 @@
 //! Tests of the whole system, in one binary.
 
 mod format_doc;
+mod harness;
+mod kill;
