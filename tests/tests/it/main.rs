@@ -3,3 +3,4 @@
 mod format_doc;
 mod harness;
 mod kill;
+mod live_dump;
