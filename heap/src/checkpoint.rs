@@ -201,11 +201,15 @@ impl Work {
             log.sync_sequence(sequence)?;
             fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
         }
+        let forced = self.forced;
         let log_start = if purpose == Purpose::Close { LogStart::default() } else { start };
         self.headers.flip(storage, |header| {
             header.sequence = sequence;
             header.log = log_start;
             header.file_len = file_len;
+            // Who began to read after the readers were told, and before this header, rests on the log that is about to
+            // be recycled too.
+            header.forced += u64::from(forced);
         })?;
         self.recycle(shared, log, start, sequence)
     }
@@ -219,9 +223,12 @@ impl Work {
         if log.held_len() <= shared.options.log_limit {
             return Ok(None);
         }
+        // Who comes after the header was written is not told by it, and must see all that will be folded: the end is
+        // asked for before.
+        let position = log.position();
         self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
         self.forced = true;
-        Ok(Some(log.position()))
+        Ok(Some(position))
     }
 
     /// Frees the log before `start`, unless somebody retains it who was not told otherwise.
