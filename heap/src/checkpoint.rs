@@ -5,7 +5,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Corruption, Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
 use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
@@ -70,9 +70,13 @@ pub(crate) fn fold_log(
 
 /// Where the catalog in the base says that the checksums lie.
 pub(crate) fn checksum_run(storage: &dyn Storage) -> Result<Run> {
+    let len = storage.len(File::Base).map_err(failed)?;
+    if len < ROOT_AT + BLOCK {
+        let what = Corruption::Truncated { missing: ROOT_AT + BLOCK - len };
+        return Err(Error::Corrupt { at: Place::Offset(len), what });
+    }
     let mut bytes = [0; ROOT_LEN];
     storage.read_at(File::Base, ROOT_AT, &mut bytes).map_err(failed)?;
-    let len = storage.len(File::Base).map_err(failed)?;
     let root = CatalogRoot::parse(&bytes, len)
         .map_err(|fault| Error::Corrupt { at: Place::Offset(ROOT_AT), what: fault.into() })?;
     Ok(root.streams[Stream::Checksums as usize])
@@ -196,8 +200,10 @@ impl Work {
         // A dump reads the base under the log as it found it, so nothing newer may reach the base meanwhile. The log
         // would grow as much if only its recycling waited.
         let Some(Position { sequence, start, .. }) = self.begin(shared, log)? else { return Ok(()) };
-        let file_len = shared.state().catalog.file.end();
+        let mut file_len = self.headers.header.file_len;
         if sequence > self.headers.header.sequence {
+            // The sync behind the fold makes this length durable before a header names it.
+            file_len = shared.state().catalog.file.end();
             log.sync_sequence(sequence)?;
             fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
         }

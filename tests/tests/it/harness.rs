@@ -77,6 +77,13 @@ impl Said {
         self.errors
     }
 
+    /// The file is damaged, and it says so.
+    #[track_caller]
+    pub fn damaged(self, what: &str) {
+        assert_eq!(self.exit, Some(4), "{what}: {self:?}");
+        assert!(self.errors.starts_with("error[IMG-04") && !self.errors.contains("panicked"), "{what}: {self:?}");
+    }
+
     #[track_caller]
     pub fn json(self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))

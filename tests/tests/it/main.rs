@@ -2,5 +2,6 @@
 
 mod format_doc;
 mod harness;
+mod images;
 mod kill;
 mod live_dump;
