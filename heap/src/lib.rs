@@ -51,10 +51,14 @@ mod options;
 #[cfg(feature = "arena")]
 mod ownership;
 #[cfg(feature = "arena")]
+mod publish;
+#[cfg(feature = "arena")]
 mod raw;
 pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
+#[cfg(feature = "arena")]
+mod save;
 #[cfg(feature = "arena")]
 mod shared;
 #[cfg(feature = "arena")]

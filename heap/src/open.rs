@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -25,6 +24,7 @@ use crate::format::{BLOCK, REGION};
 use crate::heap::Heap;
 use crate::log::Log;
 use crate::options::Options;
+use crate::publish::publish;
 use crate::raw::{Arena, ForkMark, Gate, Space};
 use crate::read::{self, Checks, Reader, Regions};
 use crate::recover::{self, Recovered};
@@ -169,27 +169,15 @@ fn make(path: &Path, options: &Options) -> Result<()> {
         first_generation: 1 + draw_word(options, 4) as u32 % (LAST_GENERATION / 2),
     };
     let bytes = create::empty_heap(drawn);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| failed("make", path, io::ErrorKind::InvalidInput.into()))?;
-    let temporary = parent.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let made = (|| {
-        let _ = fs::remove_file(&temporary);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(options.mode).open(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        // A link, unlike a rename, never replaces a heap that somebody else made meanwhile.
-        match fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }?;
-        fs::File::open(parent)?.sync_all()
-    })();
-    let _ = fs::remove_file(&temporary);
-    made.map_err(|source| failed("make", path, source))
+    match publish(path, options.mode, |file| file.write_all(&bytes)) {
+        // Somebody else made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|source| failed("make", path, source)),
+    }
 }
 
 /// Sixteen bytes from the seed, or from the system.
-fn draw(options: &Options, purpose: u64) -> [u8; 16] {
+pub(crate) fn draw(options: &Options, purpose: u64) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&draw_word(options, purpose).to_le_bytes());
     bytes[8..].copy_from_slice(&draw_word(options, purpose + 100).to_le_bytes());

@@ -9,7 +9,7 @@ use image::inspect::View;
 use image::{DumpOptions, DumpSource, Held, Replace, Secrets, dump, open_file};
 use tests::bank::{self, Bulk, Random};
 
-use crate::harness::Folder;
+use crate::harness::{Folder, verify};
 
 /// A heap on which so many transactions were made.
 fn make(folder: &Folder, name: &str, transactions: u64) {
@@ -103,6 +103,54 @@ fn an_image_is_a_scratch_heap_to_a_program() {
     drop(scratch);
     assert!(std::fs::read(&path).unwrap() == bytes, "the image was changed");
     assert_eq!(bank::check(&Heap::open_image(&path).unwrap()).commits, before);
+}
+
+#[test]
+fn a_scratch_heap_is_saved_as_a_heap_of_its_own() {
+    let folder = Folder::new();
+    make(&folder, "bank.heap", 200);
+    dump_to(&folder, "bank.heap", "bank.img", false);
+    let scratch = Heap::open_image(folder.file("bank.img")).unwrap();
+    let bank = bank::found(&scratch).unwrap();
+    let mut random = Random(2);
+    for round in 0..60 {
+        if round % 7 == 0 {
+            // What is taken back leaves nothing in the file either.
+            let mut tx = scratch.write().unwrap();
+            for _ in 0..2_000 {
+                let (name, history) = (tx.text("nobody").unwrap(), tx.list().unwrap());
+                tx.insert(bank::Account { id: 0, balance: 1, name, history, peer: None }).unwrap();
+            }
+        }
+        bank::step(&scratch, bank, &mut random, Durability::Process, Bulk::OneIn(10)).unwrap();
+    }
+    let path = folder.file("saved.heap");
+    scratch.save_as(&path).unwrap();
+    let found = bank::check(&scratch);
+    verify(&path);
+    let lines = lines_of_heap(&path);
+    let saved = Heap::open(&path).unwrap();
+    assert_eq!(bank::check(&saved), found);
+    assert_eq!(saved.stats().sequence, scratch.stats().sequence);
+    // It is a heap like any other from now on, and the two go their own ways.
+    let theirs = bank::found(&saved).unwrap();
+    for _ in 0..60 {
+        bank::step(&saved, theirs, &mut random, Durability::Disk, Bulk::OneIn(10)).unwrap();
+    }
+    drop(saved);
+    verify(&path);
+    assert_eq!(bank::check(&Heap::open(&path).unwrap()).commits, found.commits + 60);
+    assert_eq!(bank::check(&scratch), found);
+
+    let before = std::fs::read(&path).unwrap();
+    let exists = scratch.save_as(&path).unwrap_err();
+    assert!(matches!(&exists, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists));
+    assert!(std::fs::read(&path).unwrap() == before);
+    // A heap with a disk behind it can be saved elsewhere as well, and the same records are the same lines.
+    scratch.save_as(folder.file("twin.heap")).unwrap();
+    let twin = Heap::open(folder.file("twin.heap")).unwrap();
+    twin.save_as(folder.file("third.heap")).unwrap();
+    assert!(lines_of_heap(&folder.file("third.heap")) == lines);
 }
 
 #[test]
