@@ -5,6 +5,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use crate::announce;
 use crate::error::{Corruption, Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
 use crate::format::BLOCK;
@@ -189,7 +190,11 @@ impl Checkpointer {
     fn checkpoint(&self, shared: &Shared, purpose: Purpose) -> Result<()> {
         let Some(log) = &shared.log else { return Err(Error::NoDisk) };
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = work.headers.header.sequence;
         let done = work.checkpoint(shared, log, purpose);
+        if work.headers.header.sequence > before && purpose == Purpose::Shorten {
+            announce::renew(shared);
+        }
         done.inspect_err(|error| shared.poison(error))
     }
 }

@@ -147,10 +147,12 @@ impl Heap {
     /// Folds the log into the heap file now. It happens by itself in the background as the log grows.
     ///
     /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
     /// [`Error::Poisoned`](crate::Error::Poisoned) when writing fails; [`Error::NoDisk`](crate::Error::NoDisk) for a
     /// scratch heap.
     pub fn checkpoint(&self) -> Result<()> {
-        self.shared.check_usable()?;
+        // A checkpoint waits for the transaction, so this thread's own would be waited for without end.
+        drop(self.try_read()?);
         self.shared.checkpoint_now()
     }
 

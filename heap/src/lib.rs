@@ -5,6 +5,8 @@
 compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-features = false to read heap files");
 
 #[cfg(feature = "arena")]
+mod announce;
+#[cfg(feature = "arena")]
 mod binder;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod buffers;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use migrate::Programs;
 
+use crate::announce;
 use crate::binder::Binder;
 use crate::catalog::Catalog;
 use crate::checkpoint::Checkpointer;
@@ -86,7 +87,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
     let shared = Arc::new(assemble(path, storage, options, header, Some(log), space, &catalog)?);
-    announce(&shared);
+    announce::begin(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
 }
@@ -120,7 +121,7 @@ pub(crate) fn close(shared: &Shared) {
     if let Some(checkpointer) = shared.checkpointer.get() {
         checkpointer.stop(shared);
     }
-    shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    announce::end(shared);
     if shared.log.is_some() && shared.mark.is_here() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
@@ -145,20 +146,6 @@ fn check_machine<S: read::Source>(path: &Path, header: &Header, reader: &Reader<
         return Ok(());
     }
     Err(Error::Platform(format!("{} was written on a machine of another byte order or pointer width", path.display())))
-}
-
-/// Tells other programs that the heap is open here. It only informs: failing to tell is no failure.
-fn announce(shared: &Shared) {
-    if !shared.options.announce {
-        return;
-    }
-    let program = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let figures = control::Figures::default();
-    let log = crate::storage::real::log_path(&shared.path);
-    if let Ok(info) = control::Info::of_this_process(&shared.path, &log, &program.unwrap_or_default(), figures) {
-        *shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(control::ControlFile::create(&shared.path, &info));
-    }
 }
 
 /// A new heap file appears whole, under a name that nobody has.

@@ -76,7 +76,7 @@ fn browse(file: &Path, lines: &mut impl BufRead, output: &mut Output) -> Result<
 
 fn print_roots(info: &info::Report, output: &mut Output) -> Result<(), Failure> {
     let mut roots = info.roots.iter();
-    roots.try_for_each(|root| output.line(format_args!("{}  {}", quoted(&root.name, 64), visible(&root.record))))
+    roots.try_for_each(|root| output.line(format_args!("{}  {}", visible(&root.name), visible(&root.record))))
 }
 
 impl Summary {
