@@ -175,10 +175,10 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
     entry(
         "IMG-0310",
         Exit::Decision,
-        "the keys of a map collide",
-        "So many keys of a hash map have the same hash that a larger table would not help. The hash is keyed for each \
-         heap, so this does not happen by chance.",
-        "Somebody who knows the heap's key chose them; do not take keys from where they came from, or use a SortedMap.",
+        "the keys of a map crowd",
+        "So many keys of one hash map take the same path through it that growing does not help. The hash is keyed per \
+         heap, so this does not happen by chance: somebody who knows the heap's key chose the keys.",
+        "Do not show heap files to whoever chooses keys, or use a SortedMap, which does not hash.",
     ),
     entry(
         "IMG-0401",

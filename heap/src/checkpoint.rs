@@ -2,6 +2,7 @@
 //!
 //! sync the log → write the base and its checksums → sync the base → write the other header → sync it → recycle.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -13,6 +14,7 @@ use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
 use crate::format::header::{Header, LogStart, PAGE};
 use crate::log::{Log, Position, Recycled, Segments, scan};
 use crate::shared::Shared;
+use crate::snapshot;
 use crate::storage::{File, Storage};
 
 /// Bytes of operations folded in one go.
@@ -96,6 +98,8 @@ pub(crate) struct Checkpointer {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Length of the log at which a checkpoint is due.
     due: u64,
+    /// Sequence of the last checkpoint, for whoever cannot wait for one that is being made.
+    sequence: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -125,11 +129,12 @@ impl Checkpointer {
     /// Starts the thread.
     pub(crate) fn start(shared: &Arc<Shared>, headers: Headers, checksums: Checksums) -> Result<()> {
         let checkpointer = Self {
-            work: Mutex::new(Work { headers, checksums, forced: false }),
             signal: Mutex::new(Signal::default()),
             changed: Condvar::new(),
             thread: Mutex::new(None),
             due: shared.options.log_target / 2,
+            sequence: AtomicU64::new(headers.header.sequence),
+            work: Mutex::new(Work { headers, checksums, forced: false }),
         };
         let _ = shared.checkpointer.set(checkpointer);
         let theirs = Arc::clone(shared);
@@ -182,9 +187,15 @@ impl Checkpointer {
         }
     }
 
+    /// Runs while no checkpoint does: the base holds the header's sequence and nothing else.
+    pub(crate) fn at_rest<R>(&self, run: impl FnOnce(&Header) -> R) -> R {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        run(&work.headers.header)
+    }
+
     /// Sequence of the last checkpoint.
     pub(crate) fn sequence(&self) -> u64 {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner).headers.header.sequence
+        self.sequence.load(Ordering::Relaxed)
     }
 
     fn checkpoint(&self, shared: &Shared, purpose: Purpose) -> Result<()> {
@@ -192,6 +203,7 @@ impl Checkpointer {
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let before = work.headers.header.sequence;
         let done = work.checkpoint(shared, log, purpose);
+        self.sequence.store(work.headers.header.sequence, Ordering::Relaxed);
         if work.headers.header.sequence > before && purpose == Purpose::Shorten {
             announce::renew(shared);
         }
@@ -205,6 +217,11 @@ impl Work {
         // A dump reads the base under the log as it found it, so nothing newer may reach the base meanwhile. The log
         // would grow as much if only its recycling waited.
         let Some(Position { sequence, start, .. }) = self.begin(shared, log)? else { return Ok(()) };
+        // Snapshots that show pages of the base keep it as it is, until the log is too long or the heap is closed.
+        let pressed = purpose == Purpose::Close || log.held_len() > shared.options.log_limit;
+        if shared.has_snapshots() && !(pressed && snapshot::detach_all(shared)) {
+            return Ok(());
+        }
         let mut file_len = self.headers.header.file_len;
         if sequence > self.headers.header.sequence {
             // The sync behind the fold makes this length durable before a header names it.

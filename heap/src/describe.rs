@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use migrate::{Schema, Shape, TypeDescriptor};
 
 use crate::error::{Error, Result};
-use crate::field::{Field, Record};
+use crate::field::{Field, Key, Record};
 use crate::format::slot::{CLASS_COUNT, CLASSES};
 
 /// Largest size of a record in bytes.
-const MAX_RECORD: u32 = CLASSES[CLASS_COUNT - 1] - 64;
+const MAX_RECORD: usize = CLASSES[CLASS_COUNT - 1] as usize - 64;
 /// Largest alignment of a record in bytes.
-const MAX_ALIGN: u32 = 64;
+const MAX_ALIGN: usize = 64;
 
 /// Collects descriptors while types describe themselves.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct Describer {
     schema: Schema,
     records: Vec<DescribedRecord>,
     elements: Vec<(TypeId, Shape)>,
-    /// Position of each named type in the schema; of one that is being defined, where it will be.
+    /// Name of each type that is defined or being defined.
     defined: HashMap<TypeId, String>,
     names: HashMap<String, TypeId>,
     depth: Depth,
@@ -104,14 +104,7 @@ impl Describer {
         }
         self.defined.insert(id, name.clone());
         let descriptor = describe(self);
-        if descriptor.size > MAX_RECORD || descriptor.align > MAX_ALIGN || descriptor.size == 0 {
-            let why = format!(
-                "it has {} bytes and alignment {}; records have 1 to {MAX_RECORD} bytes and at most alignment \
-                 {MAX_ALIGN} (keep large values in Bytes or a List)",
-                descriptor.size, descriptor.align
-            );
-            self.fault.get_or_insert(Error::Unsupported { name: type_name::<T>().to_owned(), why });
-        }
+        self.measure::<T>(size_of::<T>());
         self.schema.types.push(descriptor);
         self.records.push(DescribedRecord { id, name: name.clone() });
         Shape::Inline(name)
@@ -127,15 +120,31 @@ impl Describer {
     /// The shape of a list's element.
     pub fn element<T: Field>(&mut self) -> Shape {
         let shape = T::describe(self);
+        self.measure::<T>(size_of::<T>());
         self.remember::<T>(&shape);
         shape
     }
 
-    /// The shape of a map.
-    pub fn map<T: Field>(&mut self, describe: impl FnOnce(&mut Self) -> Shape) -> Shape {
-        let shape = describe(self);
-        self.remember::<T>(&shape);
+    /// The shape of a map `M`.
+    pub fn map<M: Field, K: Key, V: Field>(&mut self, shape: impl FnOnce(Box<Shape>, Box<Shape>) -> Shape) -> Shape {
+        let (key, value) = (K::describe(self), V::describe(self));
+        self.measure::<(K, V)>(size_of::<K>() + size_of::<V>() + align_of::<K>().max(align_of::<V>()));
+        let shape = shape(Box::new(key), Box::new(value));
+        self.remember::<M>(&shape);
         shape
+    }
+
+    /// Refuses a record, element or entry of a map that is too large, or has no bytes, or too high an alignment.
+    fn measure<T>(&mut self, size: usize) {
+        let align = align_of::<T>();
+        if (1..=MAX_RECORD).contains(&size) && align <= MAX_ALIGN {
+            return;
+        }
+        let why = format!(
+            "it has {size} bytes and alignment {align}; records and elements have 1 to {MAX_RECORD} bytes and at most \
+             alignment {MAX_ALIGN} (keep large values in Bytes or a List)",
+        );
+        self.fault.get_or_insert(Error::Unsupported { name: type_name::<T>().to_owned(), why });
     }
 
     fn remember<T: Field>(&mut self, shape: &Shape) {

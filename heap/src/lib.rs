@@ -32,11 +32,11 @@ mod file_space;
 pub mod fold;
 pub mod format;
 #[cfg(feature = "arena")]
+mod front;
+#[cfg(feature = "arena")]
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
-#[cfg(feature = "arena")]
-mod heap;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, reason = "only the arena writes"))]
 mod key;
 #[cfg(feature = "arena")]
@@ -90,9 +90,9 @@ pub use error::{Corruption, Error, Place, RecordName, Result};
 pub use {
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
+    front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    heap::Heap,
     options::Options,
     snapshot::Snapshot,
     stats::Stats,
@@ -102,7 +102,3 @@ pub use {
 #[cfg(feature = "arena")]
 #[doc(hidden)]
 pub mod derive;
-
-// The derive names this crate by its path, and its own tests derive too.
-#[cfg(test)]
-extern crate self as heap;

@@ -22,7 +22,7 @@ use crate::format::catalog::{ExtentEntry, ROOT_AT, TableKind};
 use crate::format::handle::LAST_GENERATION;
 use crate::format::header::{FileState, Header};
 use crate::format::{BLOCK, REGION};
-use crate::heap::Heap;
+use crate::front::Heap;
 use crate::log::Log;
 use crate::options::Options;
 use crate::publish::publish;
@@ -52,14 +52,14 @@ pub(crate) fn open(path: &Path, options: Options, door: Door) -> Result<Heap> {
         make(path, &options)?;
     }
     let path = path.canonicalize().map_err(|source| failed("find", path, source))?;
-    let storage = RealStorage::open(&path)?;
-    open_storage(path, Arc::new(storage), options, door)
+    let storage: Arc<dyn Storage> = Arc::new(RealStorage::open(&path)?);
+    open_storage(path, &storage, options, door)
 }
 
 /// Opens a heap over a storage that holds a heap's files.
-pub(crate) fn open_storage(path: PathBuf, storage: Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
-    lock(&path, &*storage, &options)?;
-    let opened = open_locked(path, &storage, options, door);
+pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
+    lock(&path, &**storage, &options)?;
+    let opened = open_locked(path, storage, options, door);
     if opened.is_err() {
         let _ = storage.lock(Lock::Writer, LockMode::Released);
     }
@@ -86,7 +86,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
-    let shared = Arc::new(assemble(path, storage, options, header, Some(log), space, &catalog)?);
+    let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), space, &catalog)?);
     announce::begin(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
@@ -112,17 +112,21 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     let (_, catalog) = reader.into_catalog();
     verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
-    let shared = assemble(path.to_owned(), &storage, options, header, None, space, &catalog)?;
+    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), &header, None, space, &catalog)?;
     Ok(Heap { shared: Arc::new(shared) })
 }
 
 /// The last checkpoint, so that the file alone is the heap; then the locks go.
 pub(crate) fn close(shared: &Shared) {
+    if !shared.mark.is_here() {
+        // A forked child has neither the checkpoint's thread nor the right to write.
+        return;
+    }
     if let Some(checkpointer) = shared.checkpointer.get() {
         checkpointer.stop(shared);
     }
     announce::end(shared);
-    if shared.log.is_some() && shared.mark.is_here() {
+    if shared.log.is_some() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
 }
@@ -251,8 +255,8 @@ fn check_fits(space: &Space, extent: &ExtentEntry) -> Result<u64> {
 fn assemble(
     path: PathBuf,
     storage: &Arc<dyn Storage>,
-    options: Options,
-    header: Header,
+    (options, door): (Options, Door),
+    header: &Header,
     log: Option<Log>,
     space: Space,
     catalog: &read::Catalog,
@@ -279,6 +283,9 @@ fn assemble(
         first_generation: header.first_generation,
         hash_key: header.hash_key,
         poison: OnceLock::new(),
+        door,
+        figures: Mutex::default(),
+        snapshots: Mutex::new(Vec::new()),
         mark: ForkMark::new().map_err(|source| Error::Io { action: "map a page".into(), source })?,
         owner: std::process::id(),
         options,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use migrate::Shape;
 
@@ -15,6 +15,7 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::handles::{List, Ref};
 use crate::log::Log;
+use crate::open::Door;
 use crate::options::Options;
 use crate::raw::{ForkMark, Gate, Refusal, Space, View};
 use crate::state::State;
@@ -41,6 +42,11 @@ pub(crate) struct Shared {
     pub(crate) hash_key: [u8; 16],
     /// Why the heap refuses everything until it is opened again.
     pub(crate) poison: OnceLock<String>,
+    pub(crate) door: Door,
+    /// Snapshots that may still show pages of the base.
+    pub(crate) snapshots: Mutex<Vec<Weak<Space>>>,
+    /// The figures last asked for, for when a transaction holds the state.
+    pub(crate) figures: Mutex<Stats>,
     pub(crate) mark: ForkMark,
     /// The process that opened the heap.
     pub(crate) owner: u32,
@@ -56,6 +62,18 @@ impl Shared {
     /// The binder, for a moment.
     pub(crate) fn binder(&self) -> MutexGuard<'_, Binder> {
         self.binder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Snapshots that may still show pages of the base.
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Weak<Space>>> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a snapshot may still show pages of the base.
+    pub(crate) fn has_snapshots(&self) -> bool {
+        let mut snapshots = self.snapshots();
+        snapshots.retain(|snapshot| snapshot.strong_count() > 0);
+        !snapshots.is_empty()
     }
 
     /// Whether the heap may be used at all.
@@ -86,6 +104,11 @@ impl Shared {
         }
     }
 
+    /// What waits for the transaction to end cannot be asked for by the thread that has it.
+    pub(crate) fn refuse_within_transaction(&self) -> Result<()> {
+        if self.gate.is_writer_here() { Err(Error::Deadlock { held: "write" }) } else { Ok(()) }
+    }
+
     /// Begins a transaction.
     pub(crate) fn write(&self, wait: Option<std::time::Duration>) -> Result<Transaction<'_>> {
         self.check_usable()?;
@@ -105,7 +128,7 @@ impl Shared {
         let Some(log) = &self.log else { return Ok(()) };
         let sequence = state.sequence + 1;
         match log.append(sequence, &state.payload) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error @ Error::NoRoom(_)) => Err(error),
             Err(error) => {
                 self.poison(&error);
@@ -118,7 +141,7 @@ impl Shared {
     #[inline]
     pub(crate) fn after_commit(&self) {
         if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
-            checkpointer.notice(log.len());
+            checkpointer.notice(log.live_len());
         }
     }
 
@@ -265,6 +288,7 @@ impl Shared {
 
     /// Folds the log into the base now.
     pub(crate) fn checkpoint_now(&self) -> Result<()> {
+        self.refuse_within_transaction()?;
         self.checkpointer.get().ok_or(Error::NoDisk)?.now(self)
     }
 

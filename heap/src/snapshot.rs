@@ -1,18 +1,27 @@
 //! A view of one commit, beside the writer.
+//!
+//! A snapshot has an arena of its own. Through the door of `Heap::open` it is filled with a copy of the heap's memory.
+//! Through the mapped door it is a second private mapping of the base, with what the log holds laid over it; pages that
+//! nobody wrote to show the file, so while the snapshot lives no checkpoint may change the base: it waits, or gives the
+//! snapshot pages of its own first.
 
+use std::ops::Index;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::field::Field;
-use crate::field::Record;
-use crate::format::catalog::RootEntry;
+use crate::field::{Field, Record};
+use crate::format::catalog::{ExtentEntry, RootEntry};
+use crate::format::frame::Operation;
+use crate::format::header::Header;
 use crate::guard::{Inner, Reader, indexing};
 use crate::handles::{Bytes, List, Ref, Text};
-use crate::open;
+use crate::log::scan;
+use crate::open::{self, Door};
 use crate::raw::{self, Space, View};
 use crate::shared::Shared;
+use crate::state::State;
+use crate::storage::File;
 use crate::transaction::Sequence;
-use std::ops::Index;
 
 /// The heap as of one commit. Transactions and checkpoints go on; what it shows stays.
 ///
@@ -20,40 +29,98 @@ use std::ops::Index;
 #[derive(Debug)]
 pub struct Snapshot {
     shared: Arc<Shared>,
-    space: Box<Space>,
+    space: Arc<Space>,
     sequence: u64,
     roots: Vec<RootEntry>,
-    /// Regions of each table of records, by shape number.
-    regions: Vec<(u32, Vec<u32>, u64)>,
+    tables: Vec<SnapshotTable>,
+}
+
+/// A table of records as it was.
+#[derive(Debug)]
+struct SnapshotTable {
+    shape: u32,
+    regions: Vec<u32>,
+    live: u64,
+}
+
+/// What is known of the state under the writer's gate; the memory follows.
+struct Moment {
+    sequence: u64,
+    roots: Vec<RootEntry>,
+    tables: Vec<SnapshotTable>,
+    extents: Vec<ExtentEntry>,
+}
+
+impl Moment {
+    fn of(state: &State) -> Self {
+        let tables = (0..).zip(&state.catalog.tables).filter_map(|(number, table)| {
+            let shape = state.shape_of_table(number)?;
+            Some(SnapshotTable { shape, regions: table.regions.clone(), live: table.entry.live })
+        });
+        Self {
+            sequence: state.sequence,
+            roots: state.catalog.roots().cloned().collect(),
+            tables: tables.collect(),
+            extents: state.catalog.extents().iter().copied().filter(|extent| extent.len > 0).collect(),
+        }
+    }
+
+    fn into_snapshot(self, shared: &Arc<Shared>, space: Space) -> Snapshot {
+        let Self { sequence, roots, tables, .. } = self;
+        Snapshot { shared: Arc::clone(shared), space: Arc::new(space), sequence, roots, tables }
+    }
 }
 
 impl Snapshot {
     pub(crate) fn take(shared: &Arc<Shared>) -> Result<Self> {
         shared.check_usable()?;
-        let space = Box::new(open::reserve(shared.space.arena().len(), shared.space.shift())?);
+        shared.refuse_within_transaction()?;
+        let space = open::reserve(shared.space.arena().len(), shared.space.shift())?;
+        match (shared.door, shared.checkpointer.get()) {
+            (Door::Mapped, Some(checkpointer)) => checkpointer.at_rest(|header| Self::map(shared, space, header)),
+            _ => Self::copy(shared, space),
+        }
+    }
+
+    /// Copies the heap's memory while writers wait.
+    fn copy(shared: &Arc<Shared>, space: Space) -> Result<Self> {
         let guard = shared.gate.read(&shared.space, None).map_err(|refusal| shared.refused(refusal))?;
-        let state = shared.state();
-        let view = guard.view();
-        for extent in state.catalog.extents().iter().filter(|extent| extent.len > 0) {
-            let at = space.region_at(extent.region) + u64::from(extent.offset);
-            let failed = |source| Error::Io { action: "map memory for a snapshot".into(), source };
+        let moment = Moment::of(&shared.state());
+        for extent in &moment.extents {
+            let place = u64::from(extent.offset);
+            let at = space.region_at(extent.region) + place;
             space.arena().map_zeros(at, extent.len).map_err(failed)?;
-            let bytes = view.slot_bytes(shared.space.region_at(extent.region) + u64::from(extent.offset), extent.len);
-            space.fill(at, bytes);
+            space.fill(at, guard.view().slot_bytes(shared.space.region_at(extent.region) + place, extent.len));
         }
         shared.space.copy_regions_to(&space);
-        let regions = state.catalog.tables.iter().enumerate().filter_map(|(number, table)| {
-            Some((state.shape_of_table(number as u32)?, table.regions.clone(), table.entry.live))
-        });
-        let snapshot = Self {
-            sequence: state.sequence,
-            roots: state.catalog.roots().cloned().collect(),
-            regions: regions.collect(),
-            shared: Arc::clone(shared),
-            space,
-        };
-        drop(state);
         drop(guard);
+        Ok(moment.into_snapshot(shared, space))
+    }
+
+    /// Maps the base, which no checkpoint changes meanwhile, and lays the log over it. Writers wait only while the
+    /// catalog is copied. Until the snapshot is dropped, or has pages of its own, the base must stay as it is.
+    fn map(shared: &Arc<Shared>, space: Space, header: &Header) -> Result<Self> {
+        let Some(log) = &shared.log else { return Err(Error::NoDisk) };
+        let guard = shared.gate.read(&shared.space, None).map_err(|refusal| shared.refused(refusal))?;
+        let mut moment = Moment::of(&shared.state());
+        shared.space.copy_regions_to(&space);
+        let segments = log.segments();
+        drop(guard);
+        let file = shared.storage.descriptor(File::Base).ok_or(Error::NoDisk)?;
+        moment.extents.sort_unstable_by_key(|extent| extent.at);
+        for extent in &moment.extents {
+            let at = space.region_at(extent.region) + u64::from(extent.offset);
+            space.arena().map_file(at, extent.len, file, extent.at).map_err(failed)?;
+        }
+        let extents = &moment.extents;
+        scan(&*shared.storage, &segments, header.log, header.sequence, moment.sequence, |frame| {
+            frame.operations().try_for_each(|operation| {
+                lay_over(&space, extents, operation?);
+                Ok(())
+            })
+        })?;
+        let snapshot = moment.into_snapshot(shared, space);
+        shared.snapshots().push(Arc::downgrade(&snapshot.space));
         Ok(snapshot)
     }
 
@@ -68,25 +135,26 @@ impl Snapshot {
     /// [`Error::RootType`] when it holds a record of another type; [`Error::Schema`] when the type's layout differs.
     pub fn root<T: Record>(&self, name: &str) -> Result<Option<Ref<T>>> {
         let Some(root) = self.roots.iter().find(|root| root.name == name) else { return Ok(None) };
-        let table = self.regions_of::<T>()?;
+        let table = self.table_of::<T>()?;
         let region = crate::format::handle::Handle::from_bits(root.reference).region;
-        if table.is_some_and(|(_, regions, _)| regions.contains(&region)) {
+        if table.is_some_and(|table| table.regions.contains(&region)) {
             return Ok(Some(Ref::from_bits(root.reference)));
         }
         Err(Error::RootType { name: name.to_owned(), found: "another type".into(), asked: T::name() })
     }
 
-    fn regions_of<T: Record>(&self) -> Result<Option<&(u32, Vec<u32>, u64)>> {
+    fn table_of<T: Record>(&self) -> Result<Option<&SnapshotTable>> {
         let shape = self.shared.bind_in::<T>(&self.space)?;
-        Ok(shape.and_then(|shape| self.regions.iter().find(|(candidate, ..)| *candidate == shape)))
+        Ok(shape.and_then(|shape| self.tables.iter().find(|table| table.shape == shape)))
     }
 
     /// All records of a type with their handles, in the order of their slots.
     ///
     /// # Errors
     /// [`Error::Schema`] when the type's layout differs.
+    #[allow(clippy::iter_not_returning_iterator, reason = "the type must be bound first, which may fail")]
     pub fn iter<T: Record>(&self) -> Result<impl Iterator<Item = (Ref<T>, &T)>> {
-        let regions = self.regions_of::<T>()?.map(|(_, regions, _)| regions.as_slice()).unwrap_or_default();
+        let regions = self.table_of::<T>()?.map(|table| table.regions.as_slice()).unwrap_or_default();
         let view = self.view();
         Ok(regions
             .iter()
@@ -99,7 +167,7 @@ impl Snapshot {
     /// # Errors
     /// As [`iter`](Snapshot::iter).
     pub fn count<T: Record>(&self) -> Result<u64> {
-        Ok(self.regions_of::<T>()?.map_or(0, |(_, _, live)| *live))
+        Ok(self.table_of::<T>()?.map_or(0, |table| table.live))
     }
 }
 
@@ -119,3 +187,41 @@ impl Inner for Snapshot {
 impl Reader for Snapshot {}
 
 indexing!(Snapshot);
+
+fn failed(source: std::io::Error) -> Error {
+    Error::Io { action: "map memory for a snapshot".into(), source }
+}
+
+/// Does to a snapshot's memory what an operation of the log does to the file.
+fn lay_over(space: &Space, extents: &[ExtentEntry], operation: Operation<'_>) {
+    let (start, len) = operation.range();
+    let end = start + len;
+    let first = extents.partition_point(|extent| extent.at + extent.len <= start);
+    for extent in extents[first..].iter().take_while(|extent| extent.at < end) {
+        let (from, to) = (start.max(extent.at), end.min(extent.at + extent.len));
+        let at = space.region_at(extent.region) + u64::from(extent.offset) + (from - extent.at);
+        match operation {
+            Operation::Write { bytes, .. } => space.fill(at, &bytes[(from - start) as usize..(to - start) as usize]),
+            Operation::Zero { .. } => space.fill_with(at, to - from, |memory| memory.fill(0)),
+            // The base holds what was published.
+            Operation::Publish { .. } => {}
+        }
+    }
+}
+
+/// Gives every snapshot that still shows pages of the base pages of its own; false when one could not be had.
+pub(crate) fn detach_all(shared: &Shared) -> bool {
+    let state = shared.state();
+    let mut snapshots = shared.snapshots();
+    snapshots.retain(|snapshot| {
+        let Some(space) = snapshot.upgrade() else { return false };
+        // Extents made since lie behind what the snapshot counts, or in regions it does not have.
+        let own =
+            state.catalog.extents().iter().filter(|extent| {
+                extent.len > 0 && u64::from(extent.offset) + extent.len <= space.mapped(extent.region)
+            });
+        let mut extents = own.map(|extent| (space.region_at(extent.region) + u64::from(extent.offset), extent.len));
+        extents.any(|(at, len)| space.arena().make_private(at, len).is_err())
+    });
+    snapshots.is_empty()
+}

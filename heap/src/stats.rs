@@ -1,9 +1,13 @@
 //! Figures about an open heap.
 
+use std::sync::PoisonError;
+
 use crate::format::catalog::TableKind;
 use crate::shared::Shared;
+use crate::state::State;
 
-/// Figures about an open heap, all at one moment. Lengths are in bytes.
+/// Figures about an open heap. Lengths are in bytes. While a transaction runs, those of tables and slots are the ones
+/// last asked for before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -33,21 +37,27 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn of(shared: &Shared) -> Self {
-        let mut stats = Self::default();
-        {
-            let state = shared.state();
-            stats.sequence = state.sequence;
-            stats.file_len = state.catalog.file.end();
-            for table in &state.catalog.tables {
-                stats.arena_len += table.bytes;
-                stats.slots_live += table.entry.live;
-                stats.slots_free += table.entry.used - table.entry.live;
-                if matches!(table.entry.kind, TableKind::Records(_)) {
-                    stats.records += table.entry.live;
-                }
+        let mut figures = shared.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        // A transaction holds the state for as long as it lives, maybe in this very thread.
+        if let Ok(state) = shared.state.try_lock() {
+            *figures = Self::of_state(&state);
+        }
+        let mut stats = figures.clone();
+        drop(figures);
+        shared.add_log_figures(&mut stats);
+        stats
+    }
+
+    fn of_state(state: &State) -> Self {
+        let mut stats = Self { sequence: state.sequence, file_len: state.catalog.file.end(), ..Self::default() };
+        for table in &state.catalog.tables {
+            stats.arena_len += table.bytes;
+            stats.slots_live += table.entry.live;
+            stats.slots_free += table.entry.used - table.entry.live;
+            if matches!(table.entry.kind, TableKind::Records(_)) {
+                stats.records += table.entry.live;
             }
         }
-        shared.add_log_figures(&mut stats);
         stats
     }
 }

@@ -28,11 +28,15 @@ fn place() -> Place {
     Place { path: folder.path().join("board.heap"), _folder: folder }
 }
 
+#[allow(unsafe_code)]
+fn mapped(path: &std::path::Path) -> Heap {
+    // SAFETY: the file was made by this test, in a folder of its own.
+    unsafe { Heap::open_mapped(path, Options::default()).unwrap() }
+}
+
 fn build(heap: &Heap, count: u64) -> Vec<Ref<Node>> {
     let mut tx = heap.write().unwrap();
-    let board = tx
-        .root_or_insert("board", |tx| Ok(Board { title: tx.text("hello")?, nodes: tx.list()? }))
-        .unwrap();
+    let board = tx.root_or_insert("board", |tx| Ok(Board { title: tx.text("hello")?, nodes: tx.list()? })).unwrap();
     let mut nodes = Vec::new();
     for id in 0..count {
         let name = tx.text(&format!("node-{id:011}")).unwrap();
@@ -71,8 +75,7 @@ fn what_was_committed_is_there_through_both_doors() {
         let _ = std::fs::remove_file(&place.path);
         build(&Heap::open(&place.path).unwrap(), count);
         check(&Heap::open(&place.path).unwrap(), count);
-        // SAFETY would be the caller's: the mapped door is opened by the whole-system tests.
-        check(&Heap::open(&place.path).unwrap(), count);
+        check(&mapped(&place.path), count);
     }
 }
 
@@ -186,22 +189,58 @@ fn what_no_root_reaches_is_collected_cycles_included() {
     Heap::open(&place.path).unwrap();
 }
 
+fn a_snapshot_stays(heap: &Heap, nodes: &[Ref<Node>]) {
+    let score = |id: usize| id as f64 * 0.5;
+    let first = heap.snapshot().unwrap();
+    let mut tx = heap.write().unwrap();
+    for &node in &nodes[..50] {
+        tx[node].score = -1.0;
+    }
+    let name = tx.text("a longer name than the one before").unwrap();
+    tx[nodes[60]].name = name;
+    tx.remove(nodes[0]).unwrap();
+    tx.commit().unwrap();
+    let second = heap.snapshot().unwrap();
+    heap.checkpoint().unwrap();
+    let mut tx = heap.write().unwrap();
+    for &node in &nodes[50..] {
+        tx[node].score = -2.0;
+    }
+    tx.commit().unwrap();
+    heap.checkpoint().unwrap();
+    assert!(nodes.iter().enumerate().all(|(id, &node)| first[node].score == score(id)));
+    assert_eq!((first.count::<Node>().unwrap(), second.count::<Node>().unwrap()), (100, 99));
+    assert_eq!((first.iter::<Node>().unwrap().count(), second.iter::<Node>().unwrap().count()), (100, 99));
+    assert!(second.get(nodes[0]).is_err());
+    assert!(nodes[1..50].iter().all(|&node| second[node].score == -1.0));
+    assert!((50..100).all(|id| second[nodes[id]].score == score(id)));
+    assert_eq!(&first[first[nodes[60]].name], "node-00000000060");
+    assert_eq!(&second[second[nodes[60]].name], "a longer name than the one before");
+    assert!(second.root::<Board>("board").unwrap().is_some());
+}
+
 #[test]
-fn a_snapshot_stays_what_it_was() {
+fn a_snapshot_stays_what_it_was_through_both_doors() {
     let place = place();
     let heap = Heap::open(&place.path).unwrap();
     let nodes = build(&heap, 100);
+    a_snapshot_stays(&heap, &nodes);
+    drop(heap);
+    std::fs::remove_file(&place.path).unwrap();
+    drop(Heap::open(&place.path).unwrap());
+    let heap = mapped(&place.path);
+    let nodes = build(&heap, 100);
+    heap.checkpoint().unwrap();
+    a_snapshot_stays(&heap, &nodes);
+    // One that outlives the heap is given pages of its own before the last checkpoint.
     let snapshot = heap.snapshot().unwrap();
     let mut tx = heap.write().unwrap();
-    for &node in &nodes {
-        tx[node].score = -1.0;
-    }
-    tx.remove(nodes[0]).unwrap();
+    tx[nodes[70]].score = 12.0;
     tx.commit().unwrap();
-    heap.checkpoint().unwrap();
-    assert!(nodes.iter().enumerate().all(|(id, &node)| snapshot[node].score == id as f64 * 0.5));
-    assert_eq!(snapshot.count::<Node>().unwrap(), 100);
-    assert_eq!(snapshot.iter::<Node>().unwrap().count(), 100);
+    drop(heap);
+    assert_eq!(snapshot[nodes[70]].score, -2.0);
+    let heap = Heap::open(&place.path).unwrap();
+    assert_eq!(heap.read()[nodes[70]].score, 12.0);
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod verify;
 #[cfg(feature = "dump")]
 pub use dump::{DumpOptions, DumpSource, Dumped, Held, Secrets, dump, secret_fields};
 pub use error::{Error, Result};
-pub use open::{open_file, open_file_with};
+pub use open::open_file;
 pub use output::{OutputFile, Replace};
 pub use seal::{SealOptions, Sealed, seal};
 pub use verify::{FileReport, verify_file};

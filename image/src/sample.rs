@@ -101,3 +101,29 @@ pub(crate) fn board(count: u32) -> Fixture {
     fixture.root("board", board);
     fixture
 }
+
+/// A record with a hash map and a sorted map of `count` entries each, and maps in maps.
+pub(crate) fn maps(count: u32) -> Fixture {
+    let texts = || Shape::List(Box::new(Shape::Text));
+    let by_name = Shape::Map { key: Box::new(Shape::Text), value: Box::new(integer(4, true)) };
+    let by_number = Shape::SortedMap { key: Box::new(integer(4, true)), value: Box::new(texts()) };
+    let fields = vec![field("by_name", 0, by_name), field("by_number", 8, by_number)];
+    let mut fixture = Fixture::new(vec![described("Index", 16, 8, Body::Struct(fields))]);
+    let mut names = Vec::new();
+    let mut numbers = Vec::new();
+    for number in 0..count {
+        names.push((fixture.text(&format!("n{number}")).to_ne_bytes().to_vec(), number.to_ne_bytes().to_vec()));
+        let text = fixture.text(&format!("v{number}"));
+        let list = fixture.inline_list(&Shape::Text, 1, &text.to_ne_bytes());
+        // Keys come in no order.
+        let key = (number * 7) % count;
+        numbers.push((key.to_ne_bytes().to_vec(), list.to_ne_bytes().to_vec()));
+    }
+    let maps = [
+        fixture.hash_map(&Shape::Text, &integer(4, true), &names).0,
+        fixture.sorted_map(&integer(4, true), &texts(), &numbers).0,
+    ];
+    let index = fixture.record("Index", &maps.map(u64::to_ne_bytes).concat());
+    fixture.root("index", index);
+    fixture
+}

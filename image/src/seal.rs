@@ -244,7 +244,7 @@ mod tests {
         let mut file = board(3).file();
         let image = sealed(&open(&file).unwrap());
         // The old checksums' blocks belong to nothing now, and neither do blocks behind them.
-        file.extend_from_slice(&[0xaa; 4 * BLOCK as usize]);
+        file.extend_from_slice(&vec![0xaa; 4 * BLOCK as usize]);
         assert_eq!(sealed(&open(&file).unwrap()), image);
     }
 

@@ -24,7 +24,7 @@ pub struct FileReport {
     pub values: Report,
 }
 
-/// Verifies a heap file as its last checkpoint left it, or an image, whole.
+/// Verifies an image, or a heap as of its last commit, whole.
 ///
 /// # Errors
 /// Names the first place that is damaged, and what is wrong there.

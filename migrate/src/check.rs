@@ -238,7 +238,7 @@ fn check_option(
         }
         OptionTag::Tagged { width, value_offset } => {
             let value_at = u64::from(value_offset);
-            [1, 2, 4, 8].contains(&width)
+            [1, 2, 4, 8, 16].contains(&width)
                 && u64::from(width) <= size
                 && (value_at >= width.into() || inner_size == 0)
                 && value_at.is_multiple_of(inner_align)

@@ -228,7 +228,8 @@ fn with_more(shown: impl Iterator<Item = String>, count: u64) -> String {
 
 impl Serialize for Value {
     /// References are `{"$ref":"Node#17"}`, what is secret is `{"$secret":true}`, bytes `{"$bytes":"0aff"}`, lists and maps that were cut
-    /// `{"$count":N,"first":[…]}`, variants `{"Name":{…}}`. A map is a list of pairs, for its keys need not be texts.
+    /// `{"$count":N,"first":[…]}`, variants `{"Name":{…}}`. A map is `{"$map":[[key,value],…]}`, for its keys need not
+    /// be texts.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Nothing => serializer.serialize_unit(),
@@ -251,6 +252,7 @@ impl Serialize for Value {
             }
             Self::Secret => one_entry(serializer, "$secret", &true),
             Self::List { count, elements } => sequence(serializer, *count, elements),
+            Self::Map { count, entries } if entries.len() as u64 == *count => one_entry(serializer, "$map", entries),
             Self::Map { count, entries } => sequence(serializer, *count, entries),
             Self::Fields { variant: None, fields } => serializer.collect_map(pairs(fields)),
             Self::Fields { variant: Some(name), fields } => {
@@ -265,7 +267,7 @@ fn pairs(fields: &[(String, Value)]) -> impl Iterator<Item = (&String, &Value)> 
     fields.iter().map(|(name, value)| (name, value))
 }
 
-fn one_entry<S: Serializer>(serializer: S, key: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+fn one_entry<S: Serializer>(serializer: S, key: &str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(key, value)?;
     map.end()
@@ -341,6 +343,6 @@ mod tests {
         assert_eq!(text(variant.clone()), r#"{"Done":{"at":-1}}"#);
         assert_eq!(variant.to_text(), "Done { at: -1 }");
         let map = Value::Map { count: 1, entries: vec![(Value::Unsigned(1), Value::Bool(true))] };
-        assert_eq!(text(map), "[[1,true]]");
+        assert_eq!(text(map), r#"{"$map":[[1,true]]}"#);
     }
 }

@@ -80,7 +80,15 @@ impl<'r> Shown<'_, 'r> {
                 }
                 show::Value::List { count: list.len, elements }
             }
-            Value::Map(map) => show::Value::Map { count: map.count, entries: Vec::new() },
+            Value::Map(map) => {
+                let mut entries = Vec::new();
+                let room = if levels == 0 { 0 } else { ELEMENTS.min(self.left) };
+                for entry in self.view.entries(map).take(room) {
+                    let (key, value) = entry?;
+                    entries.push((self.item(&key, levels - 1)?, self.item(&value, levels - 1)?));
+                }
+                show::Value::Map { count: map.count, entries }
+            }
             Value::Struct(fields) => self.fields(None, fields, levels)?,
             Value::Variant(name, fields) => self.fields(Some((*name).to_owned()), fields, levels)?,
             Value::Nothing => show::Value::Nothing,

@@ -107,7 +107,7 @@ impl Log {
     }
 
     /// Bytes that a recovery would read.
-    pub fn len(&self) -> u64 {
+    pub fn live_len(&self) -> u64 {
         self.writer().len()
     }
 
@@ -204,7 +204,7 @@ impl Log {
 
     /// What the log has done.
     pub fn figures(&self) -> Figures {
-        let len = self.len();
+        let len = self.live_len();
         let durable = self.durable();
         Figures { len, durable_sequence: durable.sequence, syncs: durable.syncs, nanoseconds: durable.nanoseconds }
     }

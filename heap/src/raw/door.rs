@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::heap::Heap;
+use crate::front::Heap;
 use crate::open::{self, Door};
 use crate::options::Options;
 

@@ -49,7 +49,7 @@ pub(crate) struct Reading<'a> {
 // SAFETY: a shared reference gives only views; the thread matters for dropping the guard alone.
 unsafe impl Sync for Reading<'_> {}
 
-impl<'a> Reading<'a> {
+impl Reading<'_> {
     /// A view for as long as the guard is borrowed.
     #[inline(always)]
     pub(crate) const fn view(&self) -> View<'_> {
@@ -173,9 +173,8 @@ impl Gate {
         self.wake(&state);
     }
 
-    /// Whether nobody is in.
-    pub(crate) fn is_empty(&self) -> bool {
-        let state = self.lock();
-        state.writer.is_none() && state.readers.is_empty()
+    /// Whether this thread is the writer.
+    pub(crate) fn is_writer_here(&self) -> bool {
+        self.lock().writer == Some(thread::current().id())
     }
 }

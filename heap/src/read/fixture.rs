@@ -1,6 +1,8 @@
 //! Heap files laid out by hand, entry by entry, so that readers are tested against the format and not against the
 //! writer; and so that a test can lay out what no writer would.
 
+mod maps;
+
 use migrate::{Registry, Schema, Shape, TypeDescriptor, TypeIndex};
 
 use crate::format::catalog::{CatalogRoot, ExtentEntry, ROOT_AT, RootEntry, Run, Stream, TableEntry, TableKind};
@@ -9,6 +11,10 @@ use crate::format::header::{ByteOrder, FileState, Header, LogStart, MINOR};
 use crate::format::slot::{self, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
 
+pub use maps::StoredEntry;
+
+/// Key of a fixture's hash maps.
+pub const HASH_KEY: [u8; 16] = [2; 16];
 /// Generation of every slot of a fixture.
 pub const GENERATION: u32 = 1000;
 
@@ -266,7 +272,7 @@ impl Fixture {
             state: FileState::Live,
             first_generation: GENERATION,
             heap_id: [1; 16],
-            hash_key: [2; 16],
+            hash_key: HASH_KEY,
             counter: 1,
             sequence: 7,
             log: LogStart::default(),

@@ -8,6 +8,7 @@
 mod blocks;
 mod catalog;
 mod loaded;
+pub mod maps;
 mod overlay;
 mod reader;
 mod source;

@@ -29,6 +29,7 @@
 
 mod cursor;
 mod insert;
+mod look;
 mod node;
 mod remove;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod verify;
 
 pub(crate) use cursor::{Cursor, Range};
 pub(crate) use insert::{Inserted, insert};
+pub(crate) use look::look;
 pub(crate) use node::{Entry, Place, SortedHeader, SortedKind, find};
 pub(crate) use remove::{clear, remove};
 pub(crate) use verify::verify_tree;

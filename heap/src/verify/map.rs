@@ -27,6 +27,11 @@ pub(super) fn verify_map(context: &Context<'_>, state: &mut State, bytes: &[u8],
     if buffer != 0 {
         let (info, index) = own(context, state, buffer, Kind::MapBuffer, shape)?;
         check_gap(info.slot(index), info.header_at(index), parts.align())?;
+        // Each bucket has a control byte, so more of them than bytes need no closer look; nor do they fit a number of
+        // this machine.
+        if log2 >= 63 || 1 << log2 > info.slot(index).len() as u64 {
+            return Err(What::Room.into());
+        }
     }
     let header = MapHeader { count, buffer, log2 };
     let kind = MapKind::new(shape, parts.key_layout()?, parts.value_layout()?);

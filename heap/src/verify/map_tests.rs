@@ -1,60 +1,14 @@
 //! Maps written by their own code into a heap laid out by hand.
 
-use std::alloc::Layout;
-use std::ops::Range;
 use std::path::Path;
 
 use migrate::{Body, Field, FieldAttributes, Integer, Shape, TypeAttributes, TypeDescriptor};
 
-use crate::buffers::{BufferShape, ReadBuffers, WriteBuffers};
 use crate::error::Result;
 use crate::format::slot::Kind;
-use crate::key::{DescribedKeys, HashKey};
-use crate::map::{self, MapHeader, MapKind};
 use crate::read::fixture::Fixture;
 use crate::read::{Checks, Reader};
-use crate::sorted::{self, SortedHeader, SortedKind};
 use crate::verify::{Report, verify};
-
-/// A fixture in which maps find their buffers.
-struct Buffers {
-    fixture: Fixture,
-    kind: Kind,
-    /// What was read last of a pair.
-    copy: Vec<u8>,
-}
-
-impl ReadBuffers for Buffers {
-    fn contents(&self, handle: u64, _: BufferShape) -> Result<&[u8]> {
-        Ok(&self.fixture.slot(handle)[8..])
-    }
-
-    fn text(&self, handle: u64) -> Result<&str> {
-        let slot = self.fixture.slot(handle);
-        let len = u32::from_ne_bytes(slot[..4].try_into().unwrap()) as usize;
-        Ok(std::str::from_utf8(&slot[8..8 + len]).unwrap())
-    }
-}
-
-impl WriteBuffers for Buffers {
-    fn allocate(&mut self, len: u64, shape: BufferShape) -> Result<u64> {
-        Ok(self.fixture.value(self.kind, shape.number, &vec![0; len as usize]))
-    }
-
-    fn free(&mut self, handle: u64) -> Result<()> {
-        self.fixture.free(handle);
-        Ok(())
-    }
-
-    fn contents_mut(&mut self, handle: u64, _: BufferShape, range: Range<usize>) -> Result<&mut [u8]> {
-        Ok(&mut self.fixture.slot_mut(handle)[8..][range])
-    }
-
-    fn contents_pair(&mut self, from: u64, to: u64, _: BufferShape, range: Range<usize>) -> Result<(&[u8], &mut [u8])> {
-        self.copy = self.fixture.slot(from)[8..].to_vec();
-        Ok((&self.copy, &mut self.fixture.slot_mut(to)[8..][range]))
-    }
-}
 
 fn integer() -> Shape {
     Shape::Integer(Integer { width: 4, signed: true, align: 4 })
@@ -89,36 +43,21 @@ impl Heap {
         let attributes = TypeAttributes::default();
         let mut fixture =
             Fixture::new(vec![TypeDescriptor { name: "Holder".into(), size: 16, align: 8, body, attributes }]);
-        let shapes = [hashed(), ordered()].map(|shape| fixture.shape(&shape));
-        let mut buffers = Buffers { fixture, kind: Kind::MapBuffer, copy: Vec::new() };
-        let (text, number) = (Layout::new::<u64>(), Layout::new::<u32>());
-        let hash_key = HashKey::new([2; 16]);
-
-        let (mut header, kind) = (MapHeader::default(), MapKind::new(shapes[0], text, number));
-        let keys = DescribedKeys::new(&Shape::Text, hash_key).unwrap();
-        for entry in 0..count {
-            let key = buffers.fixture.text(&format!("name {entry}")).to_ne_bytes();
-            map::insert(&mut buffers, &mut header, &kind, &keys, &key, &key, &entry.to_ne_bytes()).unwrap();
-        }
-        let words = [header.count, header.buffer, header.log2].map(u64::to_ne_bytes).concat();
-        let by_name = buffers.fixture.value(Kind::Map, shapes[0], &words);
-
-        buffers.kind = Kind::SortedNode;
-        let (mut sorted_header, kind) = (SortedHeader::default(), SortedKind::new(shapes[1], number, text));
-        let keys = DescribedKeys::new(&integer(), HashKey::new([2; 16])).unwrap();
-        for entry in 0..count {
-            let key = (entry.wrapping_mul(7919) % 10_007).to_ne_bytes();
-            let value = buffers.fixture.text(&format!("value {entry}")).to_ne_bytes();
-            sorted::insert(&mut buffers, &mut sorted_header, &kind, &keys, &key, &key, &value).unwrap();
-        }
-        let words = [sorted_header.count, sorted_header.root, sorted_header.height].map(u64::to_ne_bytes).concat();
-        let by_number = buffers.fixture.value(Kind::SortedMap, shapes[1], &words);
-
-        let mut fixture = buffers.fixture;
+        let names: Vec<_> = (0..count)
+            .map(|entry| (fixture.text(&format!("name {entry}")).to_ne_bytes().to_vec(), entry.to_ne_bytes().to_vec()))
+            .collect();
+        let numbers: Vec<_> = (0..count)
+            .map(|entry| {
+                let key = entry.wrapping_mul(7919) % 10_007;
+                (key.to_ne_bytes().to_vec(), fixture.text(&format!("value {entry}")).to_ne_bytes().to_vec())
+            })
+            .collect();
+        let (by_name, buffer) = fixture.hash_map(&Shape::Text, &integer(), &names);
+        let (by_number, root) = fixture.sorted_map(&integer(), &Shape::Text, &numbers);
         let maps = [by_name, by_number];
         let holder = fixture.record("Holder", &maps.map(u64::to_ne_bytes).concat());
         fixture.root("holder", holder);
-        Self { fixture, holder, maps, buffers: [header.buffer, sorted_header.root] }
+        Self { fixture, holder, maps, buffers: [buffer, root] }
     }
 
     fn verify(&self) -> Result<Report> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::error::{Error, Result};
-use crate::inspect::{Item, List, Record, Reference, Value, View};
+use crate::inspect::{Entry, Item, List, Record, Reference, Value, View};
 
 /// How deep values may lie in each other; deeper ones own each other in a circle, or as good as that.
 const MAX_DEPTH: usize = 100_000;
@@ -46,10 +46,19 @@ pub fn write_value<'r, W: Write>(view: &View<'r>, value: Value<'r>, out: &mut W)
 }
 
 /// An object or array of which some is written.
-enum Open<'r> {
+enum Open<'v, 'r> {
     Fields {
         fields: std::vec::IntoIter<(&'r str, Item<'r>)>,
         first: bool,
+    },
+    /// A map: each entry is written as an array of two.
+    Entries {
+        entries: Box<dyn Iterator<Item = Result<Entry<'r>>> + 'v>,
+        first: bool,
+    },
+    /// What is left of an entry.
+    Pair {
+        value: Option<Item<'r>>,
     },
     /// A list, and the position of the next element.
     Elements {
@@ -59,7 +68,7 @@ enum Open<'r> {
     },
 }
 
-fn write_open<'r, W: Write>(view: &View<'r>, mut open: Vec<Open<'r>>, out: &mut W) -> Result<()> {
+fn write_open<'v, 'r, W: Write>(view: &'v View<'r>, mut open: Vec<Open<'v, 'r>>, out: &mut W) -> Result<()> {
     while let Some(innermost) = open.last_mut() {
         let (next, end) = match innermost {
             Open::Fields { fields, first } => {
@@ -70,6 +79,19 @@ fn write_open<'r, W: Write>(view: &View<'r>, mut open: Vec<Open<'r>>, out: &mut 
                     text(":", out)?;
                 }
                 (field.map(|field| field.1), "}")
+            }
+            Open::Entries { entries, first } => match entries.next().transpose()? {
+                Some((key, value)) => {
+                    text(if std::mem::take(first) { "[" } else { ",[" }, out)?;
+                    open.push(Open::Pair { value: Some(value) });
+                    (Some(key), "")
+                }
+                None => (None, "]}"),
+            },
+            Open::Pair { value } => {
+                let value = value.take();
+                text(if value.is_some() { "," } else { "" }, out)?;
+                (value, "]")
             }
             Open::Elements { list, next, chunk } => {
                 if chunk.len() == 0 && *next < list.len {
@@ -98,7 +120,12 @@ fn write_open<'r, W: Write>(view: &View<'r>, mut open: Vec<Open<'r>>, out: &mut 
 }
 
 /// Writes a value, or its beginning when others lie in it.
-fn begin<'r, W: Write>(view: &View<'r>, value: Value<'r>, open: &mut Vec<Open<'r>>, out: &mut W) -> Result<()> {
+fn begin<'v, 'r, W: Write>(
+    view: &'v View<'r>,
+    value: Value<'r>,
+    open: &mut Vec<Open<'v, 'r>>,
+    out: &mut W,
+) -> Result<()> {
     match value {
         Value::Unsigned(number) if number <= u64::MAX.into() => format(format_args!("{number}"), out),
         Value::Unsigned(number) => format(format_args!("\"{number}\""), out),
@@ -120,11 +147,9 @@ fn begin<'r, W: Write>(view: &View<'r>, value: Value<'r>, open: &mut Vec<Open<'r
         }
         Value::Reference(reference) => write_reference(view, reference, out),
         Value::Map(map) => {
-            if map.count > 0 {
-                let what = heap::Corruption::Structure("the entries of maps are not known to this version".into());
-                return Err(heap::Error::Corrupt { at: heap::Place::Offset(0), what }.into());
-            }
-            text("[]", out)
+            text("{\"$map\":[", out)?;
+            open.push(Open::Entries { entries: Box::new(view.entries(&map)), first: true });
+            Ok(())
         }
         Value::List(list) => {
             text("[", out)?;
@@ -150,7 +175,7 @@ fn begin<'r, W: Write>(view: &View<'r>, value: Value<'r>, open: &mut Vec<Open<'r
 
 /// `{"$ref":"Node#17"}`; `{"$ref":null,"$gone":"Node#17"}` when the record is gone.
 pub(super) fn write_reference<W: Write>(view: &View<'_>, reference: Reference, out: &mut W) -> Result<()> {
-    text(if view.follow(reference)?.is_some() { "{\"$ref\":" } else { "{\"$ref\":null,\"$gone\":" }, out)?;
+    text(if view.lives(reference)? { "{\"$ref\":" } else { "{\"$ref\":null,\"$gone\":" }, out)?;
     write_string(&view.name(reference), out)?;
     text("}", out)
 }

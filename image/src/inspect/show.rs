@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use migrate::Shape;
 
-use super::{Item, List, Record, Reference, Value, View};
+use super::{Item, List, Map, Record, Reference, Value, View};
 use crate::error::Result;
 
 /// Columns after which fields go on in the next line.
@@ -96,11 +96,11 @@ impl<'r> View<'r> {
             Value::Text(value) => write_text(value, text),
             Value::Bytes(value) => write!(text, "{} bytes", value.len()),
             Value::Reference(reference) => {
-                let stale = if self.follow(*reference)?.is_some() { "" } else { " (gone)" };
+                let stale = if self.lives(*reference)? { "" } else { " (gone)" };
                 write!(text, "→ {}{stale}", self.name(*reference))
             }
             Value::List(list) => return self.write_list(list, levels, text),
-            Value::Map(map) => write!(text, "{{{} entries}}", map.count),
+            Value::Map(map) => return self.write_map(map, levels, text),
             Value::Struct(fields) => return self.write_fields(fields, levels, text),
             Value::Variant(name, fields) => {
                 text.push_str(&escape(name));
@@ -144,6 +144,21 @@ impl<'r> View<'r> {
         }
         if list.len > ELEMENTS {
             let _ = write!(text, " … {} more", list.len - ELEMENTS);
+        }
+        Ok(())
+    }
+
+    fn write_map(&self, map: &Map<'r>, levels: u32, text: &mut String) -> Result<()> {
+        let _ = write!(text, "{{{}}}", map.count);
+        for entry in self.entries(map).take(ELEMENTS as usize) {
+            let (key, value) = entry?;
+            text.push(' ');
+            self.write_value(&self.decode(&key)?, levels, text)?;
+            text.push_str(": ");
+            self.write_value(&self.decode(&value)?, levels, text)?;
+        }
+        if map.count > ELEMENTS {
+            let _ = write!(text, " … {} more", map.count - ELEMENTS);
         }
         Ok(())
     }

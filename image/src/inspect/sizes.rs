@@ -3,7 +3,7 @@
 use heap::Place;
 use heap::format::handle::EMPTY;
 use heap::format::slot::{self, HEADER, Kind};
-use migrate::Target;
+use migrate::{Shape, Target};
 
 use super::{Slot, View, damaged};
 use crate::error::Result;
@@ -71,8 +71,8 @@ impl View<'_> {
             Target::Text | Target::Bytes if word == EMPTY => return Ok(0),
             Target::Text => return Ok(self.slot(word, [Kind::Text; 2])?.len),
             Target::Bytes => return Ok(self.slot(word, [Kind::Bytes; 2])?.len),
-            Target::Map(_) => self.slot(word, [Kind::Map; 2])?,
-            Target::SortedMap(_) => self.slot(word, [Kind::SortedMap; 2])?,
+            Target::Map(shape) => return self.map_size(word, Kind::Map, shape, pending),
+            Target::SortedMap(shape) => return self.map_size(word, Kind::SortedMap, shape, pending),
             Target::List(_) => self.slot(word, [Kind::ListInline, Kind::ListSpilled])?,
             Target::Reference(_) => return Ok(0),
         };
@@ -82,15 +82,32 @@ impl View<'_> {
             self.push_elements(slot, 16, len, shape, pending)?;
             return Ok(slot.len);
         }
-        let buffer = self.word(slot.region, slot.at + 16)?;
-        if buffer == 0 {
-            return Ok(slot.len);
-        }
-        let held = self.slot(buffer, [Kind::Buffer; 2])?;
-        if matches!(target, Target::List(_)) {
-            self.push_elements(held, HEADER, len, shape, pending)?;
-        }
+        let held = self.slot(self.word(slot.region, slot.at + 16)?, [Kind::Buffer; 2])?;
+        self.push_elements(held, HEADER, len, shape, pending)?;
         Ok(slot.len + held.len)
+    }
+
+    fn map_size(&self, word: u64, kind: Kind, shape: u32, pending: &mut Vec<(Target, u64)>) -> Result<u64> {
+        let shapes = &self.catalog.registry().shapes;
+        let Some(Shape::Map { key, value } | Shape::SortedMap { key, value }) = shapes.get(shape as usize) else {
+            return Err(damaged(Place::Offset(0), format!("shape {shape} is no map")));
+        };
+        let map = self.map(word, kind, key, value)?;
+        let mut len = self.slot(word, [kind; 2])?.len;
+        self.each_held(&map, |entry, held| {
+            len += held.len;
+            for &(key_at, value_at) in &held.entries {
+                for (program, at) in [(&entry.key, key_at), (&entry.value, value_at)] {
+                    let Ok(()) = program.handles(&held.contents[at..], self.order, |handle| {
+                        if handle.target.is_owned() {
+                            pending.push((handle.target, handle.word));
+                        }
+                        Ok::<(), std::convert::Infallible>(())
+                    });
+                }
+            }
+        })?;
+        Ok(len)
     }
 
     fn push_elements(

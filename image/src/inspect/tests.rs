@@ -5,7 +5,7 @@ use heap::read::{Checks, Reader};
 
 use super::*;
 use crate::export::{Format, export};
-use crate::sample::board;
+use crate::sample::{board, maps};
 
 /// Runs `look` over a view that reads pieces and over one in memory: both see the same.
 fn with_views(file: &[u8], look: impl Fn(&View<'_>)) {
@@ -140,4 +140,76 @@ fn opening_reads_a_part_of_the_file() {
     let view = View::of_reader(&reader).unwrap();
     assert!(show_at(&view, ".board.tasks[20000].title").is_ok());
     assert!(count.get() < file.len() as u64 / 8, "{} of {}", count.get(), file.len());
+}
+
+#[test]
+fn the_entries_of_maps_are_all_there_and_sorted_ones_in_order() {
+    for count in [0, 1, 5, 300] {
+        let fixture = maps(count);
+        with_views(&fixture.file(), |view| {
+            let mut lines = Vec::new();
+            export(view, Format::JsonLines, &mut lines).unwrap();
+            let record: serde_json::Value = serde_json::from_slice(&lines).unwrap();
+            let entries = |field: &str| record[field]["$map"].as_array().unwrap().clone();
+            let mut names: Vec<i64> = entries("by_name").iter().map(|entry| entry[1].as_i64().unwrap()).collect();
+            assert!(entries("by_name").iter().all(|entry| entry[0] == format!("n{}", entry[1])));
+            names.sort_unstable();
+            assert_eq!(names, (0..i64::from(count)).collect::<Vec<_>>());
+            let numbers = entries("by_number");
+            assert_eq!(numbers.len(), count as usize);
+            for (expected, entry) in numbers.iter().enumerate() {
+                assert_eq!(entry[0], expected);
+                let text = entry[1][0].as_str().unwrap();
+                assert_eq!(text[1..].parse::<usize>().unwrap() * 7 % count as usize, expected);
+            }
+            let index = view.table_of("Index").unwrap();
+            let sizes = view.table_sizes(index).unwrap();
+            let all: u64 = fixture.tables.iter().map(|table| table.live * u64::from(table.stride)).sum();
+            assert_eq!(sizes.total(), all);
+        });
+    }
+    with_views(&maps(2).file(), |view| {
+        let shown = show_at(view, ".index").unwrap();
+        assert!(shown.contains("by_number {2} 0: [1] \"v0\" 1: [1] \"v1\""), "{shown}");
+    });
+}
+
+#[test]
+fn looking_into_damage_is_an_error_never_a_panic_and_what_is_verified_is_no_damage() {
+    let mut state = 11_u64;
+    let mut random = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % end
+    };
+    let (mut errors, mut accepted) = (0, 0);
+    for file in [board(3).file(), board(40).file(), maps(3).file(), maps(40).file()] {
+        let blocks = file.len() / heap::format::BLOCK as usize;
+        for _ in 0..2000 {
+            let mut damaged = file.clone();
+            for _ in 0..=random(3) {
+                let at = (2 + random(blocks - 2)) * heap::format::BLOCK as usize + random(800);
+                // Small numbers and large ones, in whole words as well: lengths, counts and handles.
+                match random(3) {
+                    0 => damaged[at] ^= 1 << random(8),
+                    1 => damaged[at] = random(256) as u8,
+                    _ => damaged[at / 8 * 8..at / 8 * 8 + 8].copy_from_slice(&(u64::MAX >> random(64)).to_ne_bytes()),
+                }
+            }
+            let Ok(reader) = Reader::open(&damaged[..], FilePath::new(""), Checks::None) else { continue };
+            let Ok(view) = View::of_reader(&reader) else { continue };
+            let before = errors;
+            errors += usize::from(export(&view, Format::Json, &mut std::io::sink()).is_err());
+            for summary in view.types() {
+                errors += usize::from(view.table_sizes(summary.table).is_err());
+                for record in view.records(summary.table).flatten() {
+                    errors += usize::from(view.show(&record).is_err());
+                }
+            }
+            let verified =
+                reader.load().and_then(|loaded| heap::verify::verify(&loaded, reader.catalog(), reader.header()));
+            accepted += usize::from(verified.is_ok());
+            assert!(verified.is_err() || errors == before, "accepted, and cannot be read");
+        }
+    }
+    assert!(errors > 1000 && accepted > 100, "{errors} {accepted}");
 }

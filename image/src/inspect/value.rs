@@ -8,7 +8,7 @@ use heap::format::slot::{self, HEADER, Kind};
 use heap::read::Region;
 use migrate::{Body, Field, OptionTag, Shape, TypeDescriptor};
 
-use super::{Slot, View, damaged};
+use super::{Map, Slot, View, damaged};
 use crate::error::Result;
 
 /// Elements of a list that are read together, in bytes.
@@ -42,6 +42,11 @@ pub struct Item<'r> {
 impl<'r> Item<'r> {
     pub(super) const fn new(shape: &'r Shape, bytes: Arc<[u8]>) -> Self {
         Self { shape, bytes, at: 0, secret: false }
+    }
+
+    /// A part of bytes that others share.
+    pub(super) fn inside(shape: &'r Shape, bytes: &Arc<[u8]>, at: usize) -> Self {
+        Self { at, ..Self::new(shape, Arc::clone(bytes)) }
     }
 
     /// What it is.
@@ -123,17 +128,6 @@ enum Elements<'r> {
     Here(Arc<[u8]>, usize),
 }
 
-/// A map.
-#[derive(Debug, Clone)]
-pub struct Map<'r> {
-    /// What the keys are.
-    pub key: &'r Shape,
-    /// What the values are.
-    pub value: &'r Shape,
-    /// How many entries.
-    pub count: u64,
-}
-
 impl<'r> View<'r> {
     /// Decodes a value, one level deep.
     ///
@@ -193,8 +187,8 @@ impl<'r> View<'r> {
             }
             Shape::Bytes => Value::Bytes(self.contents(self.handle(item)?, Kind::Bytes)?),
             Shape::List(element) => Value::List(self.list(self.handle(item)?, element)?),
-            Shape::Map { key, value } => self.map(self.handle(item)?, Kind::Map, key, value)?,
-            Shape::SortedMap { key, value } => self.map(self.handle(item)?, Kind::SortedMap, key, value)?,
+            Shape::Map { key, value } => Value::Map(self.map(self.handle(item)?, Kind::Map, key, value)?),
+            Shape::SortedMap { key, value } => Value::Map(self.map(self.handle(item)?, Kind::SortedMap, key, value)?),
             Shape::Option { inner, tag, .. } => match self.present(item, *tag)? {
                 // Options lie in each other no deeper than shapes do.
                 Some(offset) => return self.decode(&item.inner(inner, offset)),
@@ -280,11 +274,6 @@ impl<'r> View<'r> {
             return Ok(());
         }
         Err(damaged(Place::Offset(0), "a handle names a value of another shape".into()))
-    }
-
-    fn map(&self, word: u64, kind: Kind, key: &'r Shape, value: &'r Shape) -> Result<Value<'r>> {
-        let slot = self.slot(word, [kind; 2])?;
-        Ok(Value::Map(Map { key, value, count: self.word(slot.region, slot.at + 8)? }))
     }
 
     /// An element of a list.
