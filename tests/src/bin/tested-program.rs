@@ -15,6 +15,8 @@ use tests::bank::{self, Bulk, Random};
 struct Wishes {
     heap: PathBuf,
     seed: u64,
+    /// The heap is opened through the mapped door.
+    mapped: bool,
     /// One transaction in so many is of strength Disk.
     disk: u64,
     bulk: Bulk,
@@ -33,6 +35,7 @@ fn wishes() -> Wishes {
     let mut wishes = Wishes {
         heap,
         seed: 1,
+        mapped: false,
         disk: 8,
         bulk: Bulk::Never,
         told: 1,
@@ -45,6 +48,7 @@ fn wishes() -> Wishes {
         let number = number.parse().expect("a number");
         match name {
             "seed" => wishes.seed = number,
+            "mapped" => wishes.mapped = number == 1,
             "disk" => wishes.disk = number,
             "bulk" => wishes.bulk = Bulk::OneIn(number),
             "told" => wishes.told = number,
@@ -57,11 +61,21 @@ fn wishes() -> Wishes {
     wishes
 }
 
+#[allow(unsafe_code)]
+fn open(wishes: &Wishes, options: Options) -> heap::Result<Heap> {
+    if !wishes.mapped {
+        return Heap::open_with(&wishes.heap, options);
+    }
+    // SAFETY: the file lies in a test's own folder; programs like this one wrote it, one at a time, and nobody else
+    // changes it.
+    unsafe { Heap::open_mapped(&wishes.heap, options) }
+}
+
 fn main() -> heap::Result<()> {
     let wishes = wishes();
     let Wishes { log_target, log_limit, .. } = wishes;
     let options = Options { log_target, log_limit, wait: Duration::from_secs(5), ..Options::default() };
-    let heap = Arc::new(Heap::open_with(&wishes.heap, options)?);
+    let heap = Arc::new(open(&wishes, options)?);
     let bank = bank::found(&heap)?;
     if wishes.checkpoint > 0 {
         let heap = Arc::clone(&heap);

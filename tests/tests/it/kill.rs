@@ -48,3 +48,8 @@ fn small_transactions_and_a_checkpoint_every_few() {
 fn small_and_bulk_transactions() {
     kill_again_and_again(2, 200, &["bulk=10", "log-target=1048576"]);
 }
+
+#[test]
+fn a_mapped_heap() {
+    kill_again_and_again(3, 100, &["mapped=1", "bulk=30", "log-target=65536"]);
+}

@@ -25,8 +25,17 @@ fn check(image: &Path) -> (u64, Found) {
 
 #[test]
 fn every_dump_of_a_busy_heap_is_one_committed_state() {
+    dump_again_and_again("mapped=0");
+}
+
+#[test]
+fn every_dump_of_a_busy_mapped_heap_is_one_committed_state() {
+    dump_again_and_again("mapped=1");
+}
+
+fn dump_again_and_again(door: &str) {
     let folder = Folder::new();
-    let program = folder.program("bank.heap", EVERYTHING);
+    let program = folder.program("bank.heap", &[EVERYTHING, &[door]].concat());
     program.wait_ready();
     let pid = program.pid().to_string();
     let mut last = (0, 0);
