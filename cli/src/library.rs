@@ -25,9 +25,9 @@ use crate::failure::Failure;
 /// A file, opened for looking.
 enum Opened {
     /// An image, which nobody changes.
-    Image(Reader<File>),
+    Image(Box<Reader<File>>),
     /// A heap, which somebody may be writing to.
-    Heap(Held),
+    Heap(Box<Held>),
 }
 
 impl Opened {
@@ -38,8 +38,8 @@ impl Opened {
         })?;
         let (header, _) = read_header(&file, path)?;
         match header.state {
-            FileState::Image => Ok(Self::Image(Reader::open(file, path, Checks::Strict)?)),
-            FileState::Live => Ok(Self::Heap(Held::open(&DumpSource::of_path(path))?)),
+            FileState::Image => Ok(Self::Image(Box::new(Reader::open(file, path, Checks::Strict)?))),
+            FileState::Live => Ok(Self::Heap(Box::new(Held::open(&DumpSource::of_path(path))?))),
         }
     }
 

@@ -6,7 +6,7 @@ use heap::{Bytes, Durability, Heap, List, Read, Record, Ref, Result, Sequence, T
 /// All money there ever is.
 pub const MONEY: i64 = 1_000_000;
 /// Accounts at the beginning; there are at least as many later.
-const FIRST_ACCOUNTS: u64 = 20;
+const FIRST_ACCOUNTS: u32 = 20;
 const MOST_ACCOUNTS: usize = 200;
 /// Bytes of ballast that a bulk transaction makes: more than what still goes through the log.
 const BALLAST: usize = 1_250_000;
@@ -107,7 +107,7 @@ pub fn found(heap: &Heap) -> Result<Ref<Bank>> {
     let bank = tx.insert(bank)?;
     tx.set_root("bank", bank)?;
     for _ in 0..FIRST_ACCOUNTS {
-        open_account(&mut tx, bank, MONEY / FIRST_ACCOUNTS as i64)?;
+        open_account(&mut tx, bank, MONEY / i64::from(FIRST_ACCOUNTS))?;
     }
     tx.commit()?;
     Ok(bank)
@@ -136,7 +136,7 @@ pub fn step(
         _ if !everyday => make_crowd(&mut tx, bank)?,
         0 => rename(&mut tx, bank, random)?,
         1 if tx[tx[bank].accounts].len() < MOST_ACCOUNTS => open_account(&mut tx, bank, 0)?,
-        2 if tx[tx[bank].accounts].len() as u64 > FIRST_ACCOUNTS => close_account(&mut tx, bank, random)?,
+        2 if tx[tx[bank].accounts].len() > FIRST_ACCOUNTS as usize => close_account(&mut tx, bank, random)?,
         _ => transfer(&mut tx, bank, random)?,
     }
     Ok((commits, tx.commit_with(durability)?))
@@ -149,7 +149,7 @@ fn any(tx: &Transaction<'_>, bank: Ref<Bank>, random: &mut Random) -> Ref<Accoun
 
 fn transfer(tx: &mut Transaction<'_>, bank: Ref<Bank>, random: &mut Random) -> Result<()> {
     let (from, to) = (any(tx, bank, random), any(tx, bank, random));
-    let amount = random.below(1_000) as i64;
+    let amount = random.below(1_000).cast_signed();
     for (account, change) in [(from, -amount), (to, amount)] {
         let history = tx[account].history;
         if history.len(tx)? >= 40 {
@@ -194,7 +194,7 @@ fn make_ballast(tx: &mut Transaction<'_>, bank: Ref<Bank>) -> Result<()> {
     let ballast = tx[bank].ballast;
     ballast.clear(tx)?;
     for _ in 0..BALLAST / PIECE {
-        let piece = tx.bytes(&[made as u8; PIECE])?;
+        let piece = tx.bytes(&vec![made as u8; PIECE])?;
         ballast.push(tx, piece)?;
     }
     tx[bank].ballast_made = made;
@@ -237,7 +237,12 @@ pub fn check(heap: &Heap) -> Found {
     let accounts = read.count::<Account>().expect("the account's type fits");
     assert_eq!(accounts, read[bank.accounts].len() as u64);
     for &piece in &read[bank.ballast] {
-        assert!(read[piece] == [bank.ballast_made as u8; PIECE], "ballast of commit {}", bank.ballast_made);
+        assert_eq!(read[piece].len(), PIECE);
+        assert!(
+            read[piece].iter().all(|&byte| byte == bank.ballast_made as u8),
+            "ballast of commit {}",
+            bank.ballast_made
+        );
     }
     check_crowd(&read, bank.crowd);
     Found { commits: bank.commits, accounts }

@@ -52,7 +52,8 @@ pub(crate) struct Inner {
 #[derive(Debug, Serialize)]
 pub(crate) struct Record {
     /// `Node#17`.
-    pub(crate) record: String,
+    #[serde(rename = "record")]
+    pub(crate) name: String,
     /// Bytes of the record itself.
     pub(crate) bytes: u64,
     /// Bytes of the texts, lists and maps it owns.
@@ -151,7 +152,7 @@ impl Record {
             0 => String::new(),
             some => format!(" + {} owned", figures::size(some)),
         };
-        let mut lines = vec![format!("{}  {}{owned}", visible(&self.record), figures::size(self.bytes))];
+        let mut lines = vec![format!("{}  {}{owned}", visible(&self.name), figures::size(self.bytes))];
         let width = self.fields.iter().map(|field| visible(&field.name).chars().count()).max().unwrap_or(0);
         if self.secret {
             lines.push("  (secret)".into());
@@ -294,7 +295,7 @@ mod tests {
             |name: &str, shape: &str, value| Field { name: name.into(), shape: shape.into(), secret: false, value };
         let reference = |number: u32| Value::Reference(format!("Node#{number}"));
         Record {
-            record: "Node#17".into(),
+            name: "Node#17".into(),
             bytes: 56,
             owned_bytes: 64,
             referenced_by: Some(5),

@@ -171,7 +171,7 @@ fn transfer(heap: &Heap, say: &mut dyn FnMut(Said) -> Result<Listener, Failure>)
         let book = ledger_of(&read)?;
         (book, read[read[book].packages].to_vec())
     };
-    let mut random = Random(0x1ed9_e7);
+    let mut random = Random(0x001e_d9e7);
     let mut spoken = Instant::now();
     loop {
         let from = packages[random.below(packages.len())];

@@ -27,7 +27,7 @@ pub(super) fn record(view: &View<'_>, record: &Record<'_>) -> Result<show::Recor
         Ok(show::Field { name: name.to_owned(), shape: item.shape().to_string(), secret: item.is_secret(), value })
     });
     Ok(show::Record {
-        record: view.name(reference),
+        name: view.name(reference),
         bytes: sizes.records,
         owned_bytes: sizes.owned,
         referenced_by: None,
