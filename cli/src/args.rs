@@ -185,7 +185,7 @@ mod tests {
             assert!(!failure.message.is_empty() && !failure.message.contains('\n'), "{line}: {}", failure.message);
             assert!(failure.help.is_some_and(|help| !help.is_empty()), "{line}");
         }
-        let wrong_value = read(&words("image --json show a.img Node")).expect_err("no number");
+        let wrong_value = read(&words("image --json show a.img .a..b")).expect_err("no number");
         assert_eq!(wrong_value.help.as_deref(), Some("image show --help"));
     }
 }

@@ -100,6 +100,14 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "Give the Cargo.lock of a Cargo workspace, or leave --input out to use a built-in one.",
     ),
     entry(
+        "IMG-0210",
+        Exit::Usage,
+        "the path leads nowhere",
+        "The record is there, but a step of the path behind it is not: it has no such field, or no so many elements, or \
+         a reference on the way leads to a record that was removed.",
+        "`image show FILE RECORD` shows the fields that the record has.",
+    ),
+    entry(
         "IMG-0301",
         Exit::Decision,
         "a value has two owners",
@@ -210,6 +218,28 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "The bytes are those that were written, by their checksum, but they make no sense together. The file was made \
          by a program with a bug, or made to look like a heap.",
         "`image verify FILE` says where. Do not open the file in a program that trusts it.",
+    ),
+    entry(
+        "IMG-0406",
+        Exit::Damaged,
+        "the manifest is damaged",
+        "The part of an image that says where it comes from is not what was written, or speaks of another heap.",
+        "Take another copy of the image, or dump again. The records may be whole: `image types FILE` reads them.",
+    ),
+    entry(
+        "IMG-0407",
+        Exit::Damaged,
+        "the image is not what was sealed",
+        "Its content has another hash or length than when it was sealed, although every block it was read from fits \
+         its checksum: somebody changed it, or bytes were added or lost.",
+        "Take another copy of the image, or dump again.",
+    ),
+    entry(
+        "IMG-0408",
+        Exit::Damaged,
+        "values lie too deep in each other",
+        "A value owns another one, and so on, deeper than any program makes them: they own each other in a circle.",
+        "`image verify FILE` says where.",
     ),
     entry(
         "IMG-0501",

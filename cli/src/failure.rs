@@ -106,6 +106,51 @@ impl Failure {
         }
     }
 
+    /// What went wrong with the file at `path`.
+    pub(crate) fn about(path: &Path, error: image::Error) -> Self {
+        let code = error.code();
+        let shown = path.display();
+        match error {
+            image::Error::Heap(heap::Error::Corrupt { at, what }) => {
+                Self::new(code, format!("{shown} is damaged at {at}")).cause(what).help(format!("image verify {shown}"))
+            }
+            image::Error::Heap(heap::Error::LostHold) => Self::new(code, format!("{shown} was written to too fast"))
+                .cause(heap::Error::LostHold)
+                .help("try again, onto a faster disk or with a larger Options::log_limit in the program"),
+            image::Error::Heap(heap::Error::WrongDoor { found, .. }) => {
+                Self::new(code, format!("{shown} is {found}; nothing was written")).help(format!("image info {shown}"))
+            }
+            image::Error::Heap(error) => Self::from(error),
+            image::Error::Exists { path } => Self::writing(&path, &io::ErrorKind::AlreadyExists.into()),
+            image::Error::Secrets { fields } => Self::new(code, "the heap has secret fields; nothing was written")
+                .cause(format!("{} cannot be redacted by this version", fields.join(", ")))
+                .help("the heap's owner may add: --include-secrets --reason \"…\""),
+            image::Error::Manifest(what) | image::Error::Content(what) => {
+                Self::new(code, format!("{shown} is not the image that was sealed")).cause(what)
+            }
+            image::Error::Unknown { ref instead, .. } => {
+                let help = did_you_mean(instead).unwrap_or_else(|| format!("image open {shown}"));
+                Self::new(code, error.to_string()).help(help)
+            }
+            image::Error::Nothing { ref at, ref instead, .. } => {
+                let help = did_you_mean(instead).unwrap_or_else(|| format!("image show {shown} '{at}'"));
+                Self::new(code, error.to_string()).help(help)
+            }
+            image::Error::Io { action, source } if action.starts_with("writing") => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    Self::new("IMG-0601", format!("{action} is not permitted; nothing was written")).cause(source)
+                }
+                io::ErrorKind::NotFound => Self::new("IMG-0502", format!("{action} failed: there is no such folder")),
+                _ => Self::new("IMG-0903", format!("{action} failed; nothing is left of it")).cause(source),
+            },
+            image::Error::Io { action, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Self::new("IMG-0610", format!("{action} is not permitted")).cause(source).help(format!("ls -l {shown}"))
+            }
+            image::Error::Io { action, source } => Self::new(code, format!("{action} failed")).cause(source),
+            error => Self::new(code, error.to_string()),
+        }
+    }
+
     /// Prints it where it belongs. A standard output or error that is closed is no further failure.
     pub(crate) fn print(&self, output: &mut Output) {
         if output.is_json() {
@@ -150,6 +195,10 @@ impl Failure {
         let (message, cause, help) = (self.message.clone(), self.cause.clone(), self.next_step());
         Wrapper { error: Body { code: self.code, message, cause, help, exit: self.exit as u8 } }
     }
+}
+
+fn did_you_mean(instead: &[String]) -> Option<String> {
+    (!instead.is_empty()).then(|| format!("did you mean {}?", instead.join(" or ")))
 }
 
 impl From<heap::Error> for Failure {

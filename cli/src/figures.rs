@@ -51,6 +51,12 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// The time of day in UTC of a moment in milliseconds since 1970.
+pub(crate) fn time_of_day(moment: u64) -> String {
+    let (seconds, thousandths) = (moment / 1000 % 86_400, moment % 1000);
+    format!("{:02}:{:02}:{:02}.{thousandths:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// `1.4 s ago`, `2 h ago`. A moment that this machine's clock has not reached yet is `just now`.
 pub(crate) fn ago(moment: SystemTime, now: SystemTime) -> String {
     match now.duration_since(moment) {

@@ -54,6 +54,11 @@ impl Output {
         self.json
     }
 
+    /// Is it a terminal?
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Has the other end of the pipe been closed?
     pub(crate) fn reader_left(&self) -> bool {
         self.reader_left

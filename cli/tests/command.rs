@@ -58,7 +58,7 @@ fn usage_errors_have_one_shape_and_exit_2() {
         &["dump", "a.heap", "--pid", "1", "-o", "b"],
         &["dump", "--pid", "-1", "-o", "b"],
         &["dump", "a.heap", "-o", "b", "--reason", "x"],
-        &["show", "a.img", "Node"],
+        &["show", "a.img", ".a..b"],
         &["export", "a.img", "--format", "yaml", "-o", "b"],
         &["completions", "tcsh"],
         &["--color", "sometimes", "ps"],

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::error::{Error, Place, Result};
+use crate::announce;
+use crate::error::{Corruption, Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
 use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
@@ -72,9 +73,13 @@ pub(crate) fn fold_log(
 
 /// Where the catalog in the base says that the checksums lie.
 pub(crate) fn checksum_run(storage: &dyn Storage) -> Result<Run> {
+    let len = storage.len(File::Base).map_err(failed)?;
+    if len < ROOT_AT + BLOCK {
+        let what = Corruption::Truncated { missing: ROOT_AT + BLOCK - len };
+        return Err(Error::Corrupt { at: Place::Offset(len), what });
+    }
     let mut bytes = [0; ROOT_LEN];
     storage.read_at(File::Base, ROOT_AT, &mut bytes).map_err(failed)?;
-    let len = storage.len(File::Base).map_err(failed)?;
     let root = CatalogRoot::parse(&bytes, len)
         .map_err(|fault| Error::Corrupt { at: Place::Offset(ROOT_AT), what: fault.into() })?;
     Ok(root.streams[Stream::Checksums as usize])
@@ -196,8 +201,12 @@ impl Checkpointer {
     fn checkpoint(&self, shared: &Shared, purpose: Purpose) -> Result<()> {
         let Some(log) = &shared.log else { return Err(Error::NoDisk) };
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = work.headers.header.sequence;
         let done = work.checkpoint(shared, log, purpose);
         self.sequence.store(work.headers.header.sequence, Ordering::Relaxed);
+        if work.headers.header.sequence > before && purpose == Purpose::Shorten {
+            announce::renew(shared);
+        }
         done.inspect_err(|error| shared.poison(error))
     }
 }
@@ -213,16 +222,22 @@ impl Work {
         if shared.has_snapshots() && !(pressed && snapshot::detach_all(shared)) {
             return Ok(());
         }
-        let file_len = shared.state().catalog.file.end();
+        let mut file_len = self.headers.header.file_len;
         if sequence > self.headers.header.sequence {
+            // The sync behind the fold makes this length durable before a header names it.
+            file_len = shared.state().catalog.file.end();
             log.sync_sequence(sequence)?;
             fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
         }
+        let forced = self.forced;
         let log_start = if purpose == Purpose::Close { LogStart::default() } else { start };
         self.headers.flip(storage, |header| {
             header.sequence = sequence;
             header.log = log_start;
             header.file_len = file_len;
+            // Who began to read after the readers were told, and before this header, rests on the log that is about to
+            // be recycled too.
+            header.forced += u64::from(forced);
         })?;
         self.recycle(shared, log, start, sequence)
     }
@@ -236,9 +251,12 @@ impl Work {
         if log.held_len() <= shared.options.log_limit {
             return Ok(None);
         }
+        // Who comes after the header was written is not told by it, and must see all that will be folded: the end is
+        // asked for before.
+        let position = log.position();
         self.headers.flip(&*shared.storage, |header| header.forced += 1)?;
         self.forced = true;
-        Ok(Some(log.position()))
+        Ok(Some(position))
     }
 
     /// Frees the log before `start`, unless somebody retains it who was not told otherwise.

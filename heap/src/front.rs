@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::guard::Read;
 use crate::open;
 use crate::options::Options;
+use crate::save;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
@@ -146,11 +147,26 @@ impl Heap {
     /// Folds the log into the heap file now. It happens by itself in the background as the log grows.
     ///
     /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
     /// [`Error::Poisoned`](crate::Error::Poisoned) when writing fails; [`Error::NoDisk`](crate::Error::NoDisk) for a
     /// scratch heap.
     pub fn checkpoint(&self) -> Result<()> {
-        self.shared.check_usable()?;
+        // A checkpoint waits for the transaction, so this thread's own would be waited for without end.
+        drop(self.try_read()?);
         self.shared.checkpoint_now()
+    }
+
+    /// Writes the heap as of its last commit into a new heap file; it takes part in no further commit. The file appears
+    /// whole or not at all, and never in the place of another.
+    ///
+    /// Transactions wait meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
+    /// [`Error::NoRoom`](crate::Error::NoRoom) without room on the disk; [`Error::Io`](crate::Error::Io) when the file
+    /// exists, or cannot be written.
+    pub fn save_as(&self, path: impl AsRef<Path>) -> Result<()> {
+        save::save(&self.shared, path.as_ref())
     }
 
     /// Frees the records that no root reaches, cycles included; how many there were.

@@ -5,6 +5,8 @@
 compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-features = false to read heap files");
 
 #[cfg(feature = "arena")]
+mod announce;
+#[cfg(feature = "arena")]
 mod binder;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod buffers;
@@ -51,10 +53,14 @@ mod options;
 #[cfg(feature = "arena")]
 mod ownership;
 #[cfg(feature = "arena")]
+mod publish;
+#[cfg(feature = "arena")]
 mod raw;
 pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
+#[cfg(feature = "arena")]
+mod save;
 #[cfg(feature = "arena")]
 mod shared;
 #[cfg(feature = "arena")]

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use migrate::Programs;
 
+use crate::announce;
 use crate::binder::Binder;
 use crate::catalog::Catalog;
 use crate::checkpoint::Checkpointer;
@@ -25,6 +25,7 @@ use crate::format::{BLOCK, REGION};
 use crate::front::Heap;
 use crate::log::Log;
 use crate::options::Options;
+use crate::publish::publish;
 use crate::raw::{Arena, ForkMark, Gate, Space};
 use crate::read::{self, Checks, Reader, Regions};
 use crate::recover::{self, Recovered};
@@ -86,7 +87,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
     let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), space, &catalog)?);
-    announce(&shared);
+    announce::begin(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
 }
@@ -124,7 +125,7 @@ pub(crate) fn close(shared: &Shared) {
     if let Some(checkpointer) = shared.checkpointer.get() {
         checkpointer.stop(shared);
     }
-    shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    announce::end(shared);
     if shared.log.is_some() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
@@ -151,20 +152,6 @@ fn check_machine<S: read::Source>(path: &Path, header: &Header, reader: &Reader<
     Err(Error::Platform(format!("{} was written on a machine of another byte order or pointer width", path.display())))
 }
 
-/// Tells other programs that the heap is open here. It only informs: failing to tell is no failure.
-fn announce(shared: &Shared) {
-    if !shared.options.announce {
-        return;
-    }
-    let program = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let figures = control::Figures::default();
-    let log = crate::storage::real::log_path(&shared.path);
-    if let Ok(info) = control::Info::of_this_process(&shared.path, &log, &program.unwrap_or_default(), figures) {
-        *shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(control::ControlFile::create(&shared.path, &info));
-    }
-}
-
 /// A new heap file appears whole, under a name that nobody has.
 fn make(path: &Path, options: &Options) -> Result<()> {
     let drawn = Drawn {
@@ -173,27 +160,15 @@ fn make(path: &Path, options: &Options) -> Result<()> {
         first_generation: 1 + draw_word(options, 4) as u32 % (LAST_GENERATION / 2),
     };
     let bytes = create::empty_heap(drawn);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| failed("make", path, io::ErrorKind::InvalidInput.into()))?;
-    let temporary = parent.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let made = (|| {
-        let _ = fs::remove_file(&temporary);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(options.mode).open(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        // A link, unlike a rename, never replaces a heap that somebody else made meanwhile.
-        match fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }?;
-        fs::File::open(parent)?.sync_all()
-    })();
-    let _ = fs::remove_file(&temporary);
-    made.map_err(|source| failed("make", path, source))
+    match publish(path, options.mode, |file| file.write_all(&bytes)) {
+        // Somebody else made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|source| failed("make", path, source)),
+    }
 }
 
 /// Sixteen bytes from the seed, or from the system.
-fn draw(options: &Options, purpose: u64) -> [u8; 16] {
+pub(crate) fn draw(options: &Options, purpose: u64) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&draw_word(options, purpose).to_le_bytes());
     bytes[8..].copy_from_slice(&draw_word(options, purpose + 100).to_le_bytes());

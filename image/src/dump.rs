@@ -9,11 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use heap::format::header::{FileState, Header};
+use heap::format::frame::SEGMENT;
+use heap::format::header::{FileState, Header, LogStart};
 use heap::log::{Segments, scan};
 use heap::read::{Checks, Overlay, Reader, read_header};
 use heap::storage::real::{RealStorage, lock_file, log_path};
 use heap::storage::{Lock, LockMode};
+use heap::{Corruption, Place};
 use migrate::{Body, Schema};
 
 use crate::error::{Error, Result};
@@ -81,6 +83,7 @@ pub struct Held {
     header: Header,
     reader: Reader<File>,
     sequence: u64,
+    log_len: u64,
 }
 
 impl Held {
@@ -115,9 +118,31 @@ impl Held {
         }
         let file =
             storage.base().try_clone().map_err(|error| Error::io(format!("reading {}", path.display()), error))?;
-        let (overlay, sequence) = overlay(&storage, &header, file)?;
-        let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-        Ok(Self { storage, path, header, reader, sequence })
+        let read = overlay(&storage, &header, file).and_then(|(overlay, end)| {
+            let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
+            Ok((reader, end))
+        });
+        let (reader, LogEnd { sequence, len }) = read.or_else(|error| {
+            check_hold(storage.base(), &path, &header)?;
+            Err(error)
+        })?;
+        Ok(Self { storage, path, header, reader, sequence, log_len: len })
+    }
+
+    /// Reads something of the heap, as of the commit [`sequence`](Self::sequence).
+    ///
+    /// # Errors
+    /// [`heap::Error::LostHold`] when the log was not retained all the time, whatever `read` made of that; else its
+    /// own.
+    pub fn read<T, E: From<Error>>(&self, read: impl FnOnce(&Reader<File>) -> Result<T, E>) -> Result<T, E> {
+        let result = read(&self.reader);
+        self.check()?;
+        result
+    }
+
+    /// Length of the log that a recovery would read, in bytes.
+    pub const fn log_len(&self) -> u64 {
+        self.log_len
     }
 
     /// The heap as of the commit [`sequence`](Self::sequence).
@@ -140,9 +165,22 @@ impl Held {
     /// # Errors
     /// [`heap::Error::LostHold`] when it was not: what was read since is no heap's state.
     pub fn check(&self) -> Result<()> {
-        let (now, _) = read_header(self.storage.base(), &self.path)?;
-        if now.forced == self.header.forced { Ok(()) } else { Err(heap::Error::LostHold.into()) }
+        check_hold(self.storage.base(), &self.path, &self.header)
     }
+}
+
+/// The writer says so in the header before it lets anything newer reach the base.
+fn check_hold(base: &File, path: &Path, header: &Header) -> Result<()> {
+    let (now, _) = read_header(base, path)?;
+    if now.forced == header.forced { Ok(()) } else { Err(heap::Error::LostHold.into()) }
+}
+
+/// Where the log ended when it was read.
+struct LogEnd {
+    /// Sequence of the last commit.
+    sequence: u64,
+    /// Bytes of the frames after the header's sequence.
+    len: u64,
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -152,19 +190,26 @@ fn open(path: &Path) -> Result<File> {
     })
 }
 
-/// The heap file under what its log holds, and the sequence of the last commit there.
-fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overlay<File>, u64)> {
+/// The heap file under what its log holds.
+fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overlay<File>, LogEnd)> {
     if header.log.epoch == 0 {
-        return Ok((Overlay::new(file)?, header.sequence));
+        return Ok((Overlay::new(file)?, LogEnd { sequence: header.sequence, len: 0 }));
     }
     let segments = Segments::read(storage, header.log.epoch)?;
     let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+    if !tail.found {
+        // What was committed since the last checkpoint would silently be missing.
+        let what = Corruption::Structure("the log that belongs to the heap file is not there".into());
+        return Err(heap::Error::Corrupt { at: Place::LogOffset(0), what }.into());
+    }
     // The file was lengthened before what lies there was logged: its length is asked for after the log's end is known.
     let mut overlay = Overlay::new(file)?;
     scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {
         frame.operations().try_for_each(|operation| overlay.apply(operation?))
     })?;
-    Ok((overlay, tail.sequence))
+    let place = |at: LogStart| at.ordinal * SEGMENT + u64::from(at.offset);
+    let len = place(tail.end) - place(header.log);
+    Ok((overlay, LogEnd { sequence: tail.sequence, len }))
 }
 
 /// The fields and types marked secret, as `User.token`; a type by its name alone.
@@ -193,29 +238,29 @@ pub fn secret_fields(schema: &Schema) -> Vec<String> {
 pub fn dump(source: &DumpSource, output: &Path, options: &DumpOptions) -> Result<Dumped> {
     let began = Instant::now();
     let held = Held::open(source)?;
-    let secrets = secret_fields(&held.reader().catalog().registry().schema);
+    let described = &held.reader().catalog().registry().schema;
+    let secrets = secret_fields(described);
+    let mut schema = [0; 32];
+    schema[..16].copy_from_slice(&described.fingerprint().0);
     let redaction = match &options.secrets {
         _ if secrets.is_empty() => None,
         Secrets::Refuse => return Err(Error::Secrets { fields: secrets }),
         Secrets::Include { reason } => Some(Redaction { reason: reason.clone(), ..Redaction::default() }),
     };
     let mut file = OutputFile::create(output, options.replace)?;
-    let sealed = seal(
-        held.reader(),
-        &SealOptions {
-            program: source.program.clone(),
-            sequence: held.sequence(),
-            // The number of an epoch is drawn at each open: it says nothing of the state.
-            epoch: if options.reproducible { 0 } else { held.header.log.epoch },
-            durable: held.sequence() == held.header.sequence,
-            holds_secrets: redaction.is_some(),
-            redaction,
-            provenance: (!options.reproducible).then(provenance),
-            ..SealOptions::default()
-        },
-        &mut file,
-    )?;
-    held.check()?;
+    let seal_options = SealOptions {
+        program: source.program.clone(),
+        schema,
+        sequence: held.sequence(),
+        // The number of an epoch is drawn at each open: it says nothing of the state.
+        epoch: if options.reproducible { 0 } else { held.header.log.epoch },
+        durable: held.sequence() == held.header.sequence,
+        holds_secrets: redaction.is_some(),
+        redaction,
+        provenance: (!options.reproducible).then(provenance),
+        ..SealOptions::default()
+    };
+    let sealed = held.read(|reader| seal(reader, &seal_options, &mut file))?;
     let arena_len = held.arena_len();
     // The hold is given up before the image is synced: the writer need not wait for this disk.
     drop(held);

@@ -39,6 +39,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A path that begins nowhere.
+    #[error("the heap has no {what}")]
+    Unknown {
+        /// The root, type or record that is not there.
+        what: String,
+        /// What may have been meant.
+        instead: Vec<String>,
+    },
     /// A path that leads nowhere.
     #[error("{at} has no {what}")]
     Nothing {
@@ -72,6 +80,7 @@ impl Error {
             Self::Manifest(_) => "IMG-0406",
             Self::Content(_) => "IMG-0407",
             Self::Syntax { .. } => "IMG-0201",
+            Self::Unknown { .. } => "IMG-0504",
             Self::Nothing { .. } => "IMG-0210",
             Self::Depth(_) => "IMG-0408",
             Self::Io { .. } => "IMG-0901",

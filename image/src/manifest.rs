@@ -28,7 +28,7 @@ pub struct Manifest {
     pub program: String,
     /// The program's build.
     pub build: String,
-    /// Fingerprint of the schema.
+    /// Fingerprint of the schema, and zeros.
     pub schema: [u8; 32],
     /// Sequence of the last commit in it.
     pub sequence: u64,

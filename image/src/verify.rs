@@ -39,12 +39,13 @@ impl FileReport {
     /// Names the first place that is damaged, and what is wrong there.
     pub fn of<S: Source>(reader: &Reader<S>) -> Result<Self> {
         let header = reader.header().clone();
+        reader.check_published()?;
+        let values = heap::verify::verify(&reader.load()?, reader.catalog(), reader.header())?;
+        // Last: it says that the whole is damaged, where the others say which place.
         let manifest = match header.state {
             FileState::Image => Some(check_image(reader)?),
             FileState::Live => None,
         };
-        reader.check_published()?;
-        let values = heap::verify::verify(&reader.load()?, reader.catalog(), reader.header())?;
         let blocks = header.file_len / BLOCK;
         Ok(Self { header, manifest, blocks, values })
     }

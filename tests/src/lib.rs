@@ -1,6 +1,8 @@
 //! Tests of the whole system; they are in `tests/it`. The programs in the README are compiled as tests of this library.
 #![forbid(unsafe_code)]
 
+pub mod bank;
+
 /// The README, whose Rust programs are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -140,10 +140,14 @@ pub(crate) struct Report {
     pub(crate) schema: String,
     /// The commit that the image shows.
     pub(crate) sequence: u64,
-    /// Was that commit on the disk at the time?
+    /// When the dump began, in milliseconds since 1970, UTC.
+    pub(crate) time: u64,
+    /// Was that commit on the disk at the time, by what the file says?
     pub(crate) durable: bool,
     /// How many records it holds.
     pub(crate) records: u64,
+    /// Bytes of the heap's tables.
+    pub(crate) arena_bytes: u64,
     /// The image; `None` for `--dry-run`.
     pub(crate) image: Option<String>,
     /// Length of the image in bytes, or about what it would be.
@@ -189,24 +193,39 @@ impl Report {
             return output.json(self);
         }
         let heap = visible(&self.heap);
-        let size = figures::size(self.bytes);
+        let (size, arena) = (figures::size(self.bytes), figures::size(self.arena_bytes));
+        let pause = "pause  none: copies one committed version while the program goes on";
         let Some(image) = &self.image else {
-            output.line(format_args!("heap   {heap} (schema {}), would write about {size}", self.schema))?;
-            return output.line("pause  none: copies one committed version while the program goes on");
+            let schema = &self.schema;
+            output
+                .line(format_args!("heap   {heap} (schema {schema}), would write about {size} ({arena} in memory)"))?;
+            return output.line(pause);
         };
-        let strength = if self.durable { "on the disk" } else { "not yet on the disk" };
         output.line(format_args!("  heap   {heap}{}", if self.live { ", open in a program" } else { "" }))?;
-        output.line(format_args!("  point  commit {}, {strength}", figures::count(self.sequence)))?;
         output.line(format_args!(
-            "  copy   {}  {size}  {}",
+            "  consistent point  commit {} at {} UTC",
+            figures::count(self.sequence),
+            figures::time_of_day(self.time)
+        ))?;
+        output.line(format_args!(
+            "  copy   {}  {arena}  {}",
             figures::counted(self.records, "record"),
             figures::duration(Duration::from_secs_f64(self.seconds.max(0.0)))
         ))?;
-        let hash = self.blake3.as_ref().map(|digits| format!("  blake3 {}", visible(digits))).unwrap_or_default();
-        output.line(format_args!("  write  {}{hash}", visible(image)))?;
+        let hash = self.blake3.as_deref().map(|digits| format!("  blake3 {}", shortened(digits))).unwrap_or_default();
+        output.line(format_args!("  write  {}  {size}{hash}", visible(image)))?;
+        output.line(format_args!("  {pause}"))?;
         if self.holds_secrets {
             output.line("  note   holds the values of fields marked secret; keep it as safe as the heap")?;
         }
         Ok(())
+    }
+}
+
+/// The beginning and the end of a hash, as people compare them; all of it is in the JSON.
+fn shortened(digits: &str) -> String {
+    match (digits.get(..8), digits.get(digits.len().saturating_sub(4)..)) {
+        (Some(first), Some(last)) if digits.len() > 16 => format!("{first}…{last}"),
+        _ => visible(digits),
     }
 }

@@ -36,12 +36,6 @@ pub(crate) enum Format {
     Json,
     /// One JSON object a line for each record
     Jsonl,
-    /// A table of text for one type
-    Csv,
-    /// A graph for Graphviz
-    Dot,
-    /// A heap snapshot for the memory panel of Chrome's developer tools
-    Heapsnapshot,
 }
 
 /// What was written.
@@ -53,10 +47,6 @@ pub(crate) struct Report {
     pub(crate) bytes: u64,
     /// Records in it.
     pub(crate) records: u64,
-    /// References in it.
-    pub(crate) references: u64,
-    /// Texts that were cut, for formats with a limit.
-    pub(crate) cut_texts: u64,
 }
 
 /// Writes the file.
@@ -69,25 +59,7 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
         output.json(&report)?;
         return Ok(Exit::Done);
     }
-    output.line(report.summary(options.format))?;
+    let (size, records) = (figures::size(report.bytes), figures::counted(report.records, "record"));
+    output.line(format_args!("{}  {size}  {records}", visible(&report.file)))?;
     Ok(Exit::Done)
-}
-
-impl Report {
-    fn summary(&self, format: Format) -> String {
-        let mut parts = vec![
-            visible(&self.file),
-            figures::size(self.bytes),
-            figures::counted(self.records, "record"),
-            figures::counted(self.references, "reference"),
-        ];
-        if self.cut_texts > 0 {
-            parts.push(format!("{} cut", figures::counted(self.cut_texts, "text")));
-        }
-        let next = match format {
-            Format::Heapsnapshot => "; open it in Chrome DevTools › Memory › Load profile",
-            _ => "",
-        };
-        format!("{}{next}", parts.join("  "))
-    }
 }

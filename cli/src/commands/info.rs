@@ -48,6 +48,8 @@ pub(crate) struct Report {
     pub(crate) records: u64,
     /// The named entry records.
     pub(crate) roots: Vec<Root>,
+    /// Figures about what it holds.
+    pub(crate) stats: Stats,
     /// What the manifest of an image says.
     pub(crate) manifest: Option<Manifest>,
     /// The process that has the heap open.
@@ -73,6 +75,23 @@ pub(crate) struct Root {
     pub(crate) name: String,
     /// `Board#1`.
     pub(crate) record: String,
+}
+
+/// Figures about what a file holds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stats {
+    /// Bytes of its tables.
+    pub(crate) arena_bytes: u64,
+    /// Slots of all kinds that are in use.
+    pub(crate) slots_live: u64,
+    /// Slots that were in use before and are free.
+    pub(crate) slots_free: u64,
+    /// Bytes of the log that a recovery would read.
+    pub(crate) log_bytes: u64,
+    /// Sequence of the last commit that the file itself holds.
+    pub(crate) checkpoint_sequence: u64,
+    /// Commits after that, which are in the log only.
+    pub(crate) checkpoint_lag: u64,
 }
 
 /// Where an image comes from.
@@ -126,7 +145,8 @@ impl Report {
         format!("{}{mark}  {}", visible(&self.file), facts.join("  "))
     }
 
-    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+    /// As lines or as JSON.
+    pub(crate) fn print(&self, output: &mut Output) -> Result<(), Failure> {
         if output.is_json() {
             return output.json(self);
         }
@@ -156,6 +176,13 @@ impl Report {
             ("schema", visible(&self.schema)),
             ("machine", format!("{} endian, {} bit", self.byte_order, u32::from(self.pointer_width) * 8)),
         ];
+        let stats = &self.stats;
+        let (live, free) = (figures::counted(stats.slots_live, "slot"), figures::count(stats.slots_free));
+        facts.push(("tables", format!("{}, {live} in use, {free} free", figures::size(stats.arena_bytes))));
+        if self.kind == Kind::Heap {
+            let lag = figures::counted(stats.checkpoint_lag, "commit");
+            facts.push(("log", format!("{}, {lag} after the last checkpoint", figures::size(stats.log_bytes))));
+        }
         if let Some(pid) = self.open_in {
             facts.push(("open in", format!("process {pid}")));
         }

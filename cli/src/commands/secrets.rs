@@ -1,8 +1,10 @@
 //! Who may let secrets leave the machine: the heap's owner, who says so once more.
 
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::escape::visible;
 use crate::failure::Failure;
@@ -28,6 +30,25 @@ pub(crate) fn permit(path: &Path, named: &Path, confirmed: bool) -> Result<(), F
         format!("the values of fields marked secret will be in the image; type {} to confirm: ", visible(&name));
     io::stderr().write_all(question.as_bytes()).map_err(|error| unconfirmed("the question failed").cause(error))?;
     ask(&name, &mut io::stdin().lock())
+}
+
+/// Writes down in `HEAP.audit` that an image with secrets is about to be made. What is written before it happens cannot
+/// be left out by a crash.
+///
+/// # Errors
+/// When it cannot be written; then no image is made.
+pub(crate) fn record(heap: &Path, image: &Path, reason: Option<&str>, now: SystemTime) -> Result<(), Failure> {
+    let mut path = heap.as_os_str().to_owned();
+    path.push(".audit");
+    let path = PathBuf::from(path);
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let user = rustix::process::geteuid().as_raw();
+    let (image, reason) = (image.display().to_string(), reason.unwrap_or_default());
+    let line = format!("{since} uid {user} dumps with secrets to {} because: {}\n", visible(&image), visible(reason));
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+    opened
+        .and_then(|mut file| file.write_all(line.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(|error| Failure::writing(&path, &error))
 }
 
 fn check_owner(owner: u32, user: u32) -> Result<(), Failure> {

@@ -1,8 +1,8 @@
 //! `image show`: one record.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use image::inspect::Path;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
@@ -22,50 +22,48 @@ pub(crate) struct Options {
     /// A heap file or an image
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The record: 'Type#number', or '.root'
-    #[arg(value_name = "RECORD")]
-    place: Place,
+    /// The record or a value in it: 'Type#number' or '.root', then '.field' and '[position]'
+    #[arg(value_name = "PLACE")]
+    place: Path,
 }
 
-/// How a person names a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// `Node#17`.
-    Record {
-        /// The type's declared name.
-        type_name: String,
-        /// Position in its table.
-        number: u64,
-    },
-    /// `.board`.
-    Root(String),
+/// What a path led to.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Report {
+    /// A record as a whole.
+    Record(Record),
+    /// A value in a record.
+    Value(Inner),
 }
 
-impl FromStr for Place {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(name) = text.strip_prefix('.').filter(|name| !name.is_empty()) {
-            return Ok(Self::Root(name.to_owned()));
-        }
-        let parts = text.rsplit_once('#').filter(|(type_name, _)| !type_name.is_empty());
-        let number = parts.and_then(|(type_name, digits)| Some((type_name, digits.parse().ok()?)));
-        let (type_name, number) = number.ok_or("a record is written 'Type#number' or '.root'")?;
-        Ok(Self::Record { type_name: type_name.to_owned(), number })
-    }
+/// A value in a record.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inner {
+    /// The path that led there.
+    pub(crate) path: String,
+    /// The record that holds it.
+    pub(crate) record: String,
+    /// What it is.
+    pub(crate) value: Value,
 }
 
 /// One record.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Record {
     /// `Node#17`.
-    pub(crate) record: String,
+    #[serde(rename = "record")]
+    pub(crate) name: String,
     /// Bytes of the record itself.
     pub(crate) bytes: u64,
     /// Bytes of the texts, lists and maps it owns.
     pub(crate) owned_bytes: u64,
     /// How many references lead to it, where that was computed.
     pub(crate) referenced_by: Option<u64>,
+    /// Is its type marked secret as a whole?
+    pub(crate) secret: bool,
+    /// The variant, of an enum.
+    pub(crate) variant: Option<String>,
     /// Its fields, in the order of the declaration.
     pub(crate) fields: Vec<Field>,
 }
@@ -94,6 +92,8 @@ pub(crate) enum Value {
     Signed(i128),
     /// An integer without one.
     Unsigned(u128),
+    /// A floating-point number of 32 bits.
+    Single(f32),
     /// A floating-point number.
     Float(f64),
     /// A text or a char.
@@ -102,6 +102,10 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
     /// A reference, as `Node#17`.
     Reference(String),
+    /// A reference to a record that was removed.
+    Gone(String),
+    /// What is marked secret.
+    Secret,
     /// A list or an array; `elements` are its first.
     List {
         /// How many it has.
@@ -132,24 +136,31 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
 }
 
 impl Report {
-    fn print(&self, output: &mut Output) -> Result<(), Failure> {
-        if output.is_json() {
-            return output.json(self);
+    /// As lines or as JSON.
+    pub(crate) fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        match self {
+            _ if output.is_json() => output.json(self),
+            Self::Record(record) => record.lines().into_iter().try_for_each(|line| output.line(line)),
+            Self::Value(inner) => output.line(inner.value.to_text()),
         }
-        self.lines().into_iter().try_for_each(|line| output.line(line))
     }
+}
 
+impl Record {
     fn lines(&self) -> Vec<String> {
         let owned = match self.owned_bytes {
             0 => String::new(),
             some => format!(" + {} owned", figures::size(some)),
         };
-        let mut lines = vec![format!("{}  {}{owned}", visible(&self.record), figures::size(self.bytes))];
+        let mut lines = vec![format!("{}  {}{owned}", visible(&self.name), figures::size(self.bytes))];
         let width = self.fields.iter().map(|field| visible(&field.name).chars().count()).max().unwrap_or(0);
+        if self.secret {
+            lines.push("  (secret)".into());
+        }
+        lines.extend(self.variant.as_ref().map(|name| format!("  {}", visible(name))));
         for field in &self.fields {
-            let secret = if field.secret { " (secret)" } else { "" };
             let (name, shape) = (visible(&field.name), visible(&field.shape));
-            lines.push(format!("  {name:<width$}  {shape}{secret} = {}", field.value.to_text()));
+            lines.push(format!("  {name:<width$}  {shape} = {}", field.value.to_text()));
         }
         if let Some(count) = self.referenced_by {
             lines.push(format!("  referenced by {}", figures::count(count)));
@@ -165,6 +176,7 @@ impl Value {
             Self::Bool(value) => value.to_string(),
             Self::Signed(value) => value.to_string(),
             Self::Unsigned(value) => value.to_string(),
+            Self::Single(value) => format!("{value:?}"),
             Self::Float(value) => format!("{value:?}"),
             Self::Text(text) => quoted(text, SHOWN_CHARACTERS),
             Self::Bytes(bytes) => {
@@ -173,6 +185,8 @@ impl Value {
                 format!("{} x'{shown}'{more}", figures::size(bytes.len() as u64))
             }
             Self::Reference(record) => format!("→ {}", visible(record)),
+            Self::Gone(record) => format!("→ {} (gone)", visible(record)),
+            Self::Secret => "(secret)".into(),
             Self::List { count, elements } => {
                 let shown = elements.iter().take(SHOWN_ELEMENTS).map(Self::to_text);
                 format!("[{}] {}", figures::count(*count), with_more(shown, *count)).trim_end().to_owned()
@@ -196,7 +210,8 @@ impl Value {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut digits, byte| {
         write!(digits, "{byte:02x}").expect("a String takes everything");
@@ -213,8 +228,9 @@ fn with_more(shown: impl Iterator<Item = String>, count: u64) -> String {
 }
 
 impl Serialize for Value {
-    /// References are `{"$ref":"Node#17"}`, bytes `{"$bytes":"0aff"}`, lists and maps that were cut
-    /// `{"$count":N,"first":[…]}`, variants `{"Name":{…}}`. A map is a list of pairs, for its keys need not be texts.
+    /// References are `{"$ref":"Node#17"}`, what is secret is `{"$secret":true}`, bytes `{"$bytes":"0aff"}`, lists and maps that were cut
+    /// `{"$count":N,"first":[…]}`, variants `{"Name":{…}}`. A map is `{"$map":[[key,value],…]}`, for its keys need not
+    /// be texts.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Nothing => serializer.serialize_unit(),
@@ -222,12 +238,22 @@ impl Serialize for Value {
             Self::Signed(value) => serializer.serialize_i128(*value),
             Self::Unsigned(value) => serializer.serialize_u128(*value),
             // JSON has no word for them.
+            Self::Single(value) if !value.is_finite() => serializer.serialize_str(&format!("{value:?}")),
+            Self::Single(value) => serializer.serialize_f32(*value),
             Self::Float(value) if !value.is_finite() => serializer.serialize_str(&format!("{value:?}")),
             Self::Float(value) => serializer.serialize_f64(*value),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Bytes(bytes) => one_entry(serializer, "$bytes", &hexadecimal(bytes)),
             Self::Reference(record) => one_entry(serializer, "$ref", record),
+            Self::Gone(record) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("$ref", &())?;
+                map.serialize_entry("$gone", record)?;
+                map.end()
+            }
+            Self::Secret => one_entry(serializer, "$secret", &true),
             Self::List { count, elements } => sequence(serializer, *count, elements),
+            Self::Map { count, entries } if entries.len() as u64 == *count => one_entry(serializer, "$map", entries),
             Self::Map { count, entries } => sequence(serializer, *count, entries),
             Self::Fields { variant: None, fields } => serializer.collect_map(pairs(fields)),
             Self::Fields { variant: Some(name), fields } => {
@@ -242,7 +268,7 @@ fn pairs(fields: &[(String, Value)]) -> impl Iterator<Item = (&String, &Value)> 
     fields.iter().map(|(name, value)| (name, value))
 }
 
-fn one_entry<S: Serializer>(serializer: S, key: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+fn one_entry<S: Serializer>(serializer: S, key: &str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(key, value)?;
     map.end()
@@ -264,15 +290,17 @@ fn sequence<S: Serializer>(serializer: S, count: u64, first: &[impl Serialize]) 
 mod tests {
     use super::*;
 
-    fn node() -> Report {
+    fn node() -> Record {
         let field =
             |name: &str, shape: &str, value| Field { name: name.into(), shape: shape.into(), secret: false, value };
         let reference = |number: u32| Value::Reference(format!("Node#{number}"));
-        Report {
-            record: "Node#17".into(),
+        Record {
+            name: "Node#17".into(),
             bytes: 56,
             owned_bytes: 64,
             referenced_by: Some(5),
+            secret: false,
+            variant: None,
             fields: vec![
                 field("id", "u64", Value::Unsigned(17)),
                 field("score", "f64", Value::Float(8.5)),
@@ -283,19 +311,8 @@ mod tests {
                     "list<ref Node>",
                     Value::List { count: 1_000, elements: vec![reference(1), reference(2)] },
                 ),
-                Field { secret: true, ..field("token", "text", Value::Nothing) },
+                Field { secret: true, ..field("token", "text", Value::Secret) },
             ],
-        }
-    }
-
-    #[test]
-    fn places_are_read_as_people_write_them() {
-        let record = |type_name: &str, number| Ok(Place::Record { type_name: type_name.into(), number });
-        assert_eq!("Node#17".parse(), record("Node", 17));
-        assert_eq!("Pair<u32, #1>#2".parse(), record("Pair<u32, #1>", 2));
-        assert_eq!(".board".parse(), Ok(Place::Root("board".into())));
-        for wrong in ["", ".", "#", "Node", "Node#", "#17", "Node#-1", "Node#99999999999999999999"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
         }
     }
 
@@ -308,7 +325,7 @@ mod tests {
             "  name   text = \"node-\\u{1b}[2J\\\"17\"",
             "  next   option<ref Node> = → Node#410682",
             "  edges  list<ref Node> = [1,000] → Node#1, → Node#2, …",
-            "  token  text (secret) = none",
+            "  token  text = (secret)",
             "  referenced by 5",
         ];
         assert_eq!(node().lines(), expected);
@@ -327,6 +344,6 @@ mod tests {
         assert_eq!(text(variant.clone()), r#"{"Done":{"at":-1}}"#);
         assert_eq!(variant.to_text(), "Done { at: -1 }");
         let map = Value::Map { count: 1, entries: vec![(Value::Unsigned(1), Value::Bool(true))] };
-        assert_eq!(text(map), "[[1,true]]");
+        assert_eq!(text(map), r#"{"$map":[[1,true]]}"#);
     }
 }

@@ -61,6 +61,27 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
 }
 
 impl Report {
+    /// Of a file in which nothing was found yet.
+    pub(crate) fn of(file: String) -> Self {
+        Self {
+            file,
+            blocks: 0,
+            records: 0,
+            references: 0,
+            stale_references: 0,
+            types: 0,
+            redacted: false,
+            damages: Vec::new(),
+            further_damages: 0,
+        }
+    }
+
+    /// With one more damaged place.
+    pub(crate) fn with(mut self, damage: Damage) -> Self {
+        self.damages.push(damage);
+        self
+    }
+
     fn print(&self, output: &mut Output) -> Result<(), Failure> {
         if output.is_json() {
             return output.json(self);

@@ -123,7 +123,7 @@ impl Guide {
         let mut step = tour.begin("look", "The image is checked and looked into, without the program")?;
         self.image(tour, &mut step, &["verify", Self::IMAGE])?;
         self.image(tour, &mut step, &["types", Self::IMAGE])?;
-        self.image(tour, &mut step, &["show", Self::IMAGE, ".ledger"])?;
+        self.image(tour, &mut step, &["show", Self::IMAGE, ".ledger.packages[0]"])?;
         tour.end(step, "whole", &json!({}))
     }
 

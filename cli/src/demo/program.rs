@@ -5,9 +5,11 @@
 //! committed. The program speaks on standard output, a line for each thing it says ([`Said`]), and runs until it is
 //! killed; it ends by itself when nobody listens any more.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use heap::{Durability, Heap, List, Record, Ref, Text};
 
 use crate::demo::lockfile::{self, Package};
 use crate::failure::{Exit, Failure};
@@ -97,12 +99,14 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
         Ok(if output.reader_left() { Listener::Gone } else { Listener::There })
     };
     if options.check {
-        say(Said::Ready(count(&options.heap)?))?;
+        say(Said::Ready(count(&open(&options.heap)?)?))?;
         return Ok(Exit::Done);
     }
     let packages = lockfile::read(options.input.as_deref())?;
-    say(Said::Ready(build(&options.heap, &packages)?))?;
-    transfer(&options.heap, &mut say)?;
+    let heap = Heap::open(&options.heap)?;
+    build(&heap, &packages)?;
+    say(Said::Ready(count(&heap)?))?;
+    transfer(&heap, &mut say)?;
     Ok(Exit::Done)
 }
 
@@ -113,26 +117,115 @@ enum Listener {
     Gone,
 }
 
-/// Makes the heap and a record for each package, in one transaction.
-fn build(heap: &Path, packages: &[Package]) -> Result<Ledger, Failure> {
-    let _ = packages;
-    not_here(heap)
+/// A package of the Cargo.lock.
+#[derive(Record)]
+#[record(name = "Package")]
+struct Kept {
+    name: Text,
+    version: Text,
+    checksum: Option<Text>,
+    dependencies: List<Ref<Kept>>,
+    tokens: u64,
+}
+
+/// The root: how often tokens moved, and the packages in the order of the Cargo.lock.
+#[derive(Record)]
+#[record(name = "Ledger")]
+struct Book {
+    transfers: u64,
+    packages: List<Ref<Kept>>,
+}
+
+/// Name of the root.
+const LEDGER: &str = "ledger";
+/// How often the program says what it did.
+const BETWEEN_WORDS: Duration = Duration::from_millis(50);
+/// One commit in so many waits for the disk; a process that is killed loses none of the others either.
+const SYNCED: u64 = 64;
+
+/// Makes a record for each package, in one transaction.
+fn build(heap: &Heap, packages: &[Package]) -> heap::Result<()> {
+    let mut tx = heap.write()?;
+    let mut kept = Vec::with_capacity(packages.len());
+    for package in packages {
+        let (name, version) = (tx.text(&package.name)?, tx.text(&package.version)?);
+        let checksum = package.checksum.as_ref().map(|digits| tx.text(digits)).transpose()?;
+        let dependencies = tx.list_with_capacity(package.dependencies.len())?;
+        kept.push(tx.insert(Kept { name, version, checksum, dependencies, tokens: TOKENS })?);
+    }
+    for (package, &record) in packages.iter().zip(&kept) {
+        let dependencies = tx[record].dependencies;
+        dependencies.extend(&mut tx, package.dependencies.iter().map(|&position| kept[position]))?;
+    }
+    let packages = tx.list_from(kept)?;
+    let book = tx.insert(Book { transfers: 0, packages })?;
+    tx.set_root(LEDGER, book)?;
+    tx.commit()?;
+    Ok(())
 }
 
 /// Moves tokens until nobody listens, and says several times a second how often it has.
-fn transfer(heap: &Path, say: &mut dyn FnMut(Said) -> Result<Listener, Failure>) -> Result<Infallible, Failure> {
-    let _ = say;
-    not_here(heap)
+fn transfer(heap: &Heap, say: &mut dyn FnMut(Said) -> Result<Listener, Failure>) -> Result<(), Failure> {
+    let (book, packages) = {
+        let read = heap.read();
+        let book = ledger_of(&read)?;
+        (book, read[read[book].packages].to_vec())
+    };
+    let mut random = Random(0x001e_d9e7);
+    let mut spoken = Instant::now();
+    loop {
+        let from = packages[random.below(packages.len())];
+        let to = packages[random.below(packages.len())];
+        let mut tx = heap.write()?;
+        let amount = tx[from].tokens.min(1 + random.below(10) as u64);
+        tx[from].tokens -= amount;
+        tx[to].tokens += amount;
+        tx[book].transfers += 1;
+        let number = tx[book].transfers;
+        tx.commit_with(if number.is_multiple_of(SYNCED) { Durability::Disk } else { Durability::Process })?;
+        if spoken.elapsed() >= BETWEEN_WORDS {
+            spoken = Instant::now();
+            if say(Said::Transfers(number))? == Listener::Gone {
+                return Ok(());
+            }
+        }
+    }
 }
 
-/// Opens a heap, recovering it where needed, or an image, and counts what it holds.
-fn count(file: &Path) -> Result<Ledger, Failure> {
-    not_here(file)
+fn ledger_of(read: &heap::Read<'_>) -> heap::Result<Ref<Book>> {
+    read.root(LEDGER)?.ok_or_else(|| heap::Error::RootType {
+        name: LEDGER.into(),
+        found: "root that is not there".into(),
+        asked: "Ledger".into(),
+    })
 }
 
-fn not_here<T>(heap: &Path) -> Result<T, Failure> {
-    Err(Failure::new("IMG-0708", "this build has no part for the tour")
-        .cause(format!("{} was not made", heap.display())))
+/// Opens a heap, recovering it where needed, or an image.
+fn open(file: &Path) -> heap::Result<Heap> {
+    match Heap::open(file) {
+        Err(heap::Error::WrongDoor { .. }) => Heap::open_image(file),
+        opened => opened,
+    }
+}
+
+/// Counts what is there.
+fn count(heap: &Heap) -> heap::Result<Ledger> {
+    let read = heap.read();
+    let book = ledger_of(&read)?;
+    let tokens = read.iter::<Kept>()?.map(|(_, package)| package.tokens).sum();
+    Ok(Ledger { packages: read.count::<Kept>()?, tokens, transfers: read[book].transfers })
+}
+
+/// Numbers that look random, the same each time: xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
+    }
 }
 
 #[cfg(test)]

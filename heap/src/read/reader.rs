@@ -76,8 +76,10 @@ impl<S: Source> Reader<S> {
     /// When the catalog is damaged.
     pub fn with_overlay(source: Overlay<S>, header: Header, checks: Checks) -> Result<Self> {
         let len = len_of(&source)?;
-        if len < header.file_len {
-            let what = Corruption::Truncated { missing: header.file_len - len };
+        // An image's manifest lies behind its used part.
+        let needed = header.manifest_at.saturating_add(header.manifest_len).max(header.file_len);
+        if len < needed {
+            let what = Corruption::Truncated { missing: needed - len };
             return Err(Error::Corrupt { at: Place::Offset(len), what });
         }
         // A log may have taken into use what lies behind the part that the header knows.

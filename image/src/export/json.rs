@@ -25,6 +25,10 @@ pub fn write_record<W: Write>(view: &View<'_>, record: &Record<'_>, out: &mut W)
             write_string(variant, out)?;
             fields
         }
+        Value::Secret => {
+            text(",\"$secret\":true", out)?;
+            Vec::new()
+        }
         _ => Vec::new(),
     };
     let open = Open::Fields { fields: fields.into_iter(), first: false };
@@ -165,6 +169,7 @@ fn begin<'v, 'r, W: Write>(
             Ok(())
         }
         Value::Nothing => text("null", out),
+        Value::Secret => text("{\"$secret\":true}", out),
     }
 }
 

@@ -24,7 +24,8 @@ pub enum Format {
 /// Writes all live records.
 ///
 /// A reference is `{"$ref":"Node#17"}`, or `{"$ref":null,"$gone":"Node#17"}` when its record is gone; bytes are
-/// `{"$bytes":"00ff"}`; a map is `{"$map":[[key,value],…]}`; a variant with fields is `{"$variant":"Named",…}`, one without a string; integers of 128 bits
+/// `{"$bytes":"00ff"}`; a map is `{"$map":[[key,value],…]}`; what is marked secret is `{"$secret":true}`; a variant
+/// with fields is `{"$variant":"Named",…}`, one without a string; integers of 128 bits
 /// and floats that JSON has not are strings.
 ///
 /// # Errors

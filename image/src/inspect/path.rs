@@ -132,7 +132,7 @@ impl<'r> View<'r> {
     }
 
     fn find_start(&self, start: &Start) -> Result<Record<'r>> {
-        let nothing = |what: String, instead: Vec<String>| Error::Nothing { at: "the heap".into(), what, instead };
+        let nothing = |what: String, instead: Vec<String>| Error::Unknown { what, instead };
         match start {
             Start::Root(name) => {
                 let found = self.roots().find(|root| root.0 == name).map(|root| root.1);

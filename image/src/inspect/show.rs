@@ -38,6 +38,7 @@ impl<'r> View<'r> {
                 text.push_str(&escape(name));
                 self.show_fields(&fields, &mut text)?;
             }
+            Value::Secret => text.push_str("\n  (secret)"),
             _ => {}
         }
         Ok(text)
@@ -110,6 +111,7 @@ impl<'r> View<'r> {
                 return self.write_fields(fields, levels, text);
             }
             Value::Nothing => write!(text, "none"),
+            Value::Secret => write!(text, "(secret)"),
         };
         Ok(())
     }

@@ -35,16 +35,18 @@ pub struct Item<'r> {
     pub(super) shape: &'r Shape,
     bytes: Arc<[u8]>,
     at: usize,
+    /// It is the value of a field marked secret.
+    secret: bool,
 }
 
 impl<'r> Item<'r> {
     pub(super) const fn new(shape: &'r Shape, bytes: Arc<[u8]>) -> Self {
-        Self { shape, bytes, at: 0 }
+        Self { shape, bytes, at: 0, secret: false }
     }
 
     /// A part of bytes that others share.
     pub(super) fn inside(shape: &'r Shape, bytes: &Arc<[u8]>, at: usize) -> Self {
-        Self { shape, bytes: Arc::clone(bytes), at }
+        Self { at, ..Self::new(shape, Arc::clone(bytes)) }
     }
 
     /// What it is.
@@ -52,9 +54,18 @@ impl<'r> Item<'r> {
         self.shape
     }
 
+    /// Whether it is the value of a field marked secret.
+    pub const fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// Something that lies inside its bytes.
     fn inner(&self, shape: &'r Shape, offset: u64) -> Self {
-        Self { shape, bytes: Arc::clone(&self.bytes), at: self.at + offset as usize }
+        Self { shape, bytes: Arc::clone(&self.bytes), at: self.at + offset as usize, secret: false }
+    }
+
+    fn field(&self, field: &'r Field) -> Self {
+        Self { secret: field.attributes.secret.is_some(), ..self.inner(&field.shape, field.offset.into()) }
     }
 
     fn get(&self, offset: usize, len: usize) -> Result<&[u8]> {
@@ -94,6 +105,8 @@ pub enum Value<'r> {
     Variant(&'r str, Vec<(&'r str, Item<'r>)>),
     /// An option that holds nothing.
     Nothing,
+    /// What is marked secret, which no view shows.
+    Secret,
 }
 
 /// The elements of a list or array.
@@ -121,6 +134,10 @@ impl<'r> View<'r> {
     /// # Errors
     /// When its bytes are not such a value, or what its handle names cannot be read.
     pub fn decode(&self, item: &Item<'r>) -> Result<Value<'r>> {
+        // Every way out of a heap but the dump goes through here, so none of them can give a secret away.
+        if item.secret {
+            return Ok(Value::Secret);
+        }
         Ok(match item.shape {
             Shape::Integer(integer) => {
                 let width = usize::from(integer.width);
@@ -198,9 +215,10 @@ impl<'r> View<'r> {
     fn composite(&self, item: &Item<'r>, name: &str) -> Result<Value<'r>> {
         let described: &'r TypeDescriptor =
             self.index.get(name).ok_or_else(|| damaged(Place::Offset(0), format!("type {name} is not described")))?;
-        let fields = |fields: &'r [Field]| {
-            fields.iter().map(|field| (&*field.name, item.inner(&field.shape, field.offset.into()))).collect()
-        };
+        if described.attributes.secret.is_some() {
+            return Ok(Value::Secret);
+        }
+        let fields = |fields: &'r [Field]| fields.iter().map(|field| (&*field.name, item.field(field))).collect();
         match &described.body {
             Body::Struct(all) => Ok(Value::Struct(fields(all))),
             Body::Enum { tag_offset, tag, variants } => {
@@ -302,7 +320,7 @@ impl<'r> View<'r> {
             Elements::Here(bytes, at) => (Arc::clone(bytes), at + (first * list.size) as usize),
         };
         let item =
-            |number| Item { shape: list.element, bytes: Arc::clone(&bytes), at: start + (number * list.size) as usize };
+            |number| Item { at: start + (number * list.size) as usize, ..Item::new(list.element, Arc::clone(&bytes)) };
         Ok((0..count).map(item).collect())
     }
 }

@@ -1,3 +1,9 @@
 //! Tests of the whole system, in one binary.
 
+mod cli;
 mod format_doc;
+mod guards;
+mod harness;
+mod images;
+mod kill;
+mod live_dump;
