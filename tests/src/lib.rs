@@ -1,5 +1,7 @@
-//! Tests of the whole system; they are in `tests/it`. The programs in the README are compiled as tests of this library.
+//! Tests of the whole system; they are in `tests/it`, the benchmark in `benches/board_graph`. The programs in the README are compiled as tests of this library.
 #![forbid(unsafe_code)]
+
+pub mod workload;
 
 /// The README, whose Rust programs are tests.
 #[cfg(doctest)]
