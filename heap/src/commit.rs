@@ -1,9 +1,8 @@
 //! From what a transaction touched to the operations of its frame.
 
-use std::sync::Arc;
-
 use migrate::{ByteOrder, Programs};
 
+use crate::difference;
 use crate::error::Result;
 use crate::format::catalog::TableKind;
 use crate::format::frame::Operation;
@@ -17,16 +16,19 @@ use crate::state::State;
 /// From this many bytes on, fresh extents are written to the base at once and published by the frame.
 const DIRECT: u64 = 1 << 20;
 
-/// Equal bytes between two changes that are not worth an operation of their own.
-const GAP: usize = 16;
+/// Whether a frame holds the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Registry {
+    Written,
+    Unchanged,
+}
 
 /// Settles ownership and puts the transaction's operations into `state.payload`. On an error nothing was appended,
 /// and the transaction is to be rolled back.
-pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
-    state.refresh_programs(shared)?;
+pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Registry> {
+    let registry = state.refresh_programs(shared)?;
     zero_padding(state, raw);
     ownership::settle(state, shared, raw)?;
-    let registry = shared.binder().archive_if_changed();
     let sequence = state.sequence + 1;
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
@@ -40,24 +42,24 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     }
     state.catalog.changes(registry.as_deref(), |operation| operation.encode(&mut payload));
     state.payload = payload;
-    Ok(())
+    Ok(if registry.is_some() { Registry::Written } else { Registry::Unchanged })
 }
 
 /// Padding of everything that typed code wrote becomes zero.
 fn zero_padding(state: &State, raw: &mut Writing<'_>) {
-    let programs = Arc::clone(&state.programs);
+    let programs = &*state.programs;
     for number in 0..raw.undo().saved.len() {
         let Saved { at, header, len, what, .. } = raw.undo().saved[number];
         match what {
-            What::Record => zero_padding_of(state, &programs, raw, header, at, len as u64),
-            What::Elements => zero_padding_of_elements(&programs, raw, header, at, len as u64),
-            What::Slot => zero_padding_of_slot(state, &programs, raw, header),
+            What::Record => zero_padding_of(state, programs, raw, header, at, len as u64),
+            What::Elements => zero_padding_of_elements(programs, raw, header, at, len as u64),
+            What::Slot => zero_padding_of_slot(state, programs, raw, header),
             What::Entries | What::Plain => {}
         }
     }
     for number in 0..raw.undo().fresh.len() {
         let header = raw.undo().fresh[number];
-        zero_padding_of_slot(state, &programs, raw, header);
+        zero_padding_of_slot(state, programs, raw, header);
     }
 }
 
@@ -183,25 +185,9 @@ fn emit_saved(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut V
 }
 
 /// The runs in which new bytes differ from old ones.
+#[inline]
 fn emit_difference(state: &State, view: View<'_>, at: u64, old: &[u8], new: &[u8], payload: &mut Vec<u8>) {
-    let mut from = 0;
-    while let Some(start) = first_difference(old, new, from) {
-        let mut end = start + 1;
-        while let Some(next) = first_difference(old, new, end) {
-            if next - end > GAP {
-                break;
-            }
-            end = next + 1;
-        }
-        emit(state, view, at + start as u64, &new[start..end], payload);
-        from = end;
-    }
-}
-
-fn first_difference(old: &[u8], new: &[u8], from: usize) -> Option<usize> {
-    let (old, new) = (&old[from..], &new[from..]);
-    let words = old.chunks_exact(8).zip(new.chunks_exact(8)).take_while(|(old, new)| old == new).count() * 8;
-    old[words..].iter().zip(&new[words..]).position(|(old, new)| old != new).map(|position| from + words + position)
+    difference::each(old, new, |start, end| emit(state, view, at + start as u64, &new[start..end], payload));
 }
 
 fn emit_fresh(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut Vec<u8>) {
@@ -242,6 +228,10 @@ fn emit(state: &State, view: View<'_>, at: u64, bytes: &[u8], payload: &mut Vec<
     let mut offset = at - space.region_at(region);
     while !rest.is_empty() {
         let (file, room) = state.map.locate(region, offset);
+        if rest.len() <= 64 && rest.len() as u64 <= room {
+            Operation::Write { at: file, bytes: rest }.encode(payload);
+            return;
+        }
         let len = rest.len().min(room as usize);
         let (now, later) = rest.split_at(len);
         if now.len() > 64 && now.iter().all(|&byte| byte == 0) {

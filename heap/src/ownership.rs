@@ -5,10 +5,9 @@
 //! start. Then every handle that appeared takes what it names, and what that holds: it must be flagged, and the flag is
 //! cleared. What is still flagged at the end has no owner and is freed.
 
-use std::sync::Arc;
-
 use migrate::{Programs, Target};
 
+use crate::difference;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
@@ -27,20 +26,27 @@ struct Appeared {
 
 /// Settles who owns what, and frees what nobody owns; on an error the transaction is to be rolled back.
 pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
-    let programs = Arc::clone(&state.programs);
+    let released = transfer(state, shared, raw)?;
+    free_unowned(state, raw, &released);
+    Ok(())
+}
+
+/// Gives every value that changed hands its new owner; the values that lost theirs, some of which found another.
+fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Vec<u64>> {
+    let programs = &*state.programs;
     let mut released = Vec::new();
     let mut appeared = Vec::new();
     for number in 0..raw.undo().saved.len() {
         let saved = raw.undo().saved[number];
-        changes_of(state, &programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
+        changes_of(state, programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
     }
-    release(state, &programs, raw, &mut released);
+    release(state, programs, raw, &mut released);
     // What lies in a released or fresh value is taken with it, if at all.
     appeared.retain(|appeared| {
         let word = raw.view().word(appeared.header);
         word & slot::UNOWNED == 0 || slot::kind_number(word) == Kind::Record as u8
     });
-    let mut taker = Taker { state, shared, programs: &programs, waiting: Vec::new(), found: Vec::new() };
+    let mut taker = Taker { state, shared, programs, waiting: Vec::new(), found: Vec::new() };
     let taken = taker.take_all(raw, &appeared);
     if let Err(error) = taken {
         for header in released {
@@ -48,8 +54,7 @@ pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) 
         }
         return Err(error);
     }
-    free_unowned(state, raw, &released);
-    Ok(())
+    Ok(released)
 }
 
 /// What vanished from a saved range, and what appeared in it.
@@ -66,7 +71,7 @@ fn changes_of(
         return;
     }
     let new = view.slot_bytes(saved.at, saved.len as u64);
-    if old == new {
+    if !may_change_handles(state, programs, view, old, new, saved) {
         return;
     }
     let mut before = Vec::new();
@@ -94,6 +99,29 @@ fn changes_of(
         }
         appeared.extend(came.map(|held| Appeared { header: saved.header, held }));
     }
+}
+
+/// Whether handles may differ between the old bytes of a saved range and the new ones.
+#[inline]
+fn may_change_handles(
+    state: &State,
+    programs: &Programs,
+    view: View<'_>,
+    old: &[u8],
+    new: &[u8],
+    saved: Saved,
+) -> bool {
+    if saved.what == What::Record && old.len() <= difference::LONGEST {
+        let table = &state.catalog.tables[state.table_of(view.space(), saved.header) as usize];
+        // A removed record lets go of what it held, whatever its bytes are now.
+        if let TableKind::Records(shape) = table.entry.kind
+            && slot::kind_number(view.word(saved.header)) == Kind::Record as u8
+        {
+            let changed = difference::words(old, new);
+            return changed != 0 && programs.value(shape).is_some_and(|program| program.holds_handles_in(changed));
+        }
+    }
+    old != new
 }
 
 fn handles_of(

@@ -123,25 +123,22 @@ impl Shared {
         }
     }
 
-    /// Appends the frame in `state.payload`. After any failure but want of room the heap is poisoned.
+    /// Appends the frame in `state.payload`; a checkpoint may be due then. After any failure but want of room the heap is poisoned.
     pub(crate) fn append(&self, state: &mut State) -> Result<()> {
         let Some(log) = &self.log else { return Ok(()) };
         let sequence = state.sequence + 1;
         match log.append(sequence, &state.payload) {
-            Ok(_) => Ok(()),
+            Ok(len) => {
+                if let Some(checkpointer) = self.checkpointer.get() {
+                    checkpointer.notice(len);
+                }
+                Ok(())
+            }
             Err(error @ Error::NoRoom(_)) => Err(error),
             Err(error) => {
                 self.poison(&error);
                 Err(error)
             }
-        }
-    }
-
-    /// A commit was made: a checkpoint may be due.
-    #[inline]
-    pub(crate) fn after_commit(&self) {
-        if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
-            checkpointer.notice(log.len());
         }
     }
 

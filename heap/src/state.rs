@@ -325,12 +325,14 @@ impl State {
         })
     }
 
-    /// Compiles the programs anew when shapes were added since.
-    pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<()> {
-        if let Some(programs) = shared.binder().fresh_programs()? {
+    /// Compiles the programs anew when shapes were added since; the registry's archive, when the one in the file is
+    /// another.
+    pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<Option<Vec<u8>>> {
+        let mut binder = shared.binder();
+        if let Some(programs) = binder.fresh_programs()? {
             self.programs = Arc::new(programs);
         }
-        Ok(())
+        Ok(binder.archive_if_changed())
     }
 
     /// The shape number of a table's records.

@@ -11,7 +11,6 @@ use super::{Space, Undo, View, Writing};
 pub(crate) struct Gate {
     state: Mutex<State>,
     changed: Condvar,
-    undo: Mutex<Undo>,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +22,8 @@ struct State {
     turn: u64,
     /// Tickets given up before their turn.
     abandoned: Vec<u64>,
+    /// Empty; kept for its memory, while no writer has it.
+    undo: Undo,
 }
 
 /// Why a guard was not given.
@@ -130,8 +131,8 @@ impl Gate {
             state = self.wait_turn(state, wait, |state| state.writer.is_none() && state.readers.is_empty())?;
         }
         state.writer = Some(thread);
+        let undo = std::mem::take(&mut state.undo);
         drop(state);
-        let undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Writing::new(space, self, undo))
     }
 
@@ -167,9 +168,10 @@ impl Gate {
     }
 
     /// Lets the writer out.
-    pub(super) fn leave_writer(&self) {
+    pub(super) fn leave_writer(&self, undo: Undo) {
         let mut state = self.lock();
         state.writer = None;
+        state.undo = undo;
         self.wake(&state);
     }
 

@@ -242,7 +242,6 @@ impl<'a> Compiler<'a> {
         let before = self.push(Step::Repeat { at, count })?;
         let around = std::mem::replace(&mut self.around, size as u32);
         self.depth += 1;
-        self.program.loops = self.program.loops.max(self.depth);
         let start = self.label();
         self.shape(element, 0)?;
         self.depth -= 1;
@@ -251,6 +250,7 @@ impl<'a> Compiler<'a> {
             // Nothing has to hold of the elements.
             self.program.steps.truncate(before);
         } else {
+            self.program.loops = self.program.loops.max(self.depth + 1);
             self.push(Step::Again { stride: size as u32, start })?;
         }
         self.label();
