@@ -57,9 +57,20 @@ fn zero_padding(state: &State, raw: &mut Writing<'_>) {
             What::Entries | What::Plain => {}
         }
     }
+    // Slots given out one after the other mostly lie in one region.
+    let (mut region, mut padded) = (u32::MAX, true);
     for number in 0..raw.undo().fresh.len() {
         let header = raw.undo().fresh[number];
-        zero_padding_of_slot(state, programs, raw, header);
+        if raw.space().region_of(header) != region {
+            region = raw.space().region_of(header);
+            padded = match state.catalog.tables[state.table_of(raw.space(), header) as usize].entry.kind {
+                TableKind::Records(shape) => programs.value(shape).is_some_and(migrate::Program::has_padding),
+                TableKind::Class(_) | TableKind::Large => true,
+            };
+        }
+        if padded {
+            zero_padding_of_slot(state, programs, raw, header);
+        }
     }
 }
 
@@ -111,6 +122,10 @@ struct Direct {
     /// Offset in the arena and length, sorted.
     ranges: Vec<(u64, u64)>,
 }
+
+/// Ranges met last, by a part of the region's number: a bulk build gives out slots of several tables by turns.
+#[derive(Debug)]
+struct LastRanges([(u64, u64); 64]);
 
 impl Direct {
     /// The range that holds an offset: its start and end, or an empty one before the next.
@@ -192,11 +207,12 @@ fn emit_difference(state: &State, view: View<'_>, at: u64, old: &[u8], new: &[u8
 
 fn emit_fresh(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut Vec<u8>) {
     let view = raw.view();
-    let (mut direct_start, mut direct_end) = (0, 0);
+    let mut last = LastRanges([(0, 0); 64]);
     for &header in &raw.undo().fresh {
-        if !(direct_start..direct_end).contains(&header) {
-            (direct_start, direct_end) = direct.around(header);
-            if direct_end == 0 {
+        let (start, end) = &mut last.0[view.space().region_of(header) as usize % 64];
+        if !(*start..*end).contains(&header) {
+            (*start, *end) = direct.around(header);
+            if *end == 0 {
                 emit_slot(state, view, header, payload);
             }
         }

@@ -5,14 +5,14 @@
 //! start. Then every handle that appeared takes what it names, and what that holds: it must be flagged, and the flag is
 //! cleared. What is still flagged at the end has no owner and is freed.
 
-use migrate::{Programs, Target};
+use migrate::{ByteOrder, HandleAt, Program, Programs, Target};
 
 use crate::difference;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
-use crate::raw::{Saved, View, What, Writing};
+use crate::raw::{Saved, Space, View, What, Writing};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::walk::{self, Held, Named};
@@ -208,13 +208,50 @@ impl Taker<'_> {
             self.take(raw, header, held)?;
             self.take_waiting(raw)?;
         }
+        // Slots given out one after the other mostly lie in one region, or in one of each of a few tables.
+        let (mut region, mut program) = (u32::MAX, None);
         for number in 0..raw.undo().fresh.len() {
             let header = raw.undo().fresh[number];
+            if raw.space().region_of(header) != region {
+                region = raw.space().region_of(header);
+                program = match self.state.catalog.tables[self.state.table_of(raw.space(), header) as usize].entry.kind
+                {
+                    TableKind::Records(shape) => self.programs.value(shape).filter(|program| program.holds_handles()),
+                    TableKind::Class(_) | TableKind::Large => None,
+                };
+            }
+            let Some(program) = program else { continue };
             if slot::kind_number(raw.view().word(header)) == Kind::Record as u8 {
-                self.take_contents(raw, header)?;
+                self.take_record(raw, header, program)?;
                 self.take_waiting(raw)?;
             }
         }
+        Ok(())
+    }
+
+    /// Gives what a fresh record holds its owner. References need none, and are checked as they are met.
+    #[inline]
+    fn take_record(&mut self, raw: &mut Writing<'_>, header: u64, program: &Program) -> Result<()> {
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let bytes = raw.view().slot_bytes(header + slot::HEADER, program.size() as u64);
+        let walked = program.handles(bytes, ByteOrder::NATIVE, |HandleAt { offset, target, word }| {
+            let held = Held { offset, named: Named::Value(target), bits: word };
+            match target {
+                Target::Reference(number) if self.is_reference_to(raw.space(), word, number) => return Ok(()),
+                Target::Reference(_) => return Err(held),
+                _ => {}
+            }
+            found.push(held);
+            Ok(())
+        });
+        if let Err(held) = walked {
+            return Err(self.dangling(raw, header, held));
+        }
+        for &held in &found {
+            self.take(raw, header, held)?;
+        }
+        self.found = found;
         Ok(())
     }
 
@@ -262,14 +299,18 @@ impl Taker<'_> {
     /// A reference may be stale, but it must name the table of its type: whoever opens the file relies on it.
     #[inline]
     fn check_reference(&self, raw: &Writing<'_>, header: u64, held: Held, type_number: u32) -> Result<()> {
-        let handle = Handle::from_bits(held.bits);
-        let space = raw.space();
-        let right = space.table(handle.region).is_some_and(|table| {
+        let right = self.is_reference_to(raw.space(), held.bits, type_number);
+        if right { Ok(()) } else { Err(self.dangling(raw, header, held)) }
+    }
+
+    #[inline(always)]
+    fn is_reference_to(&self, space: &Space, bits: u64, type_number: u32) -> bool {
+        let handle = Handle::from_bits(bits);
+        space.table(handle.region).is_some_and(|table| {
             self.state.catalog.tables[table as usize].type_number == Some(type_number)
                 && handle.index < space.record_slots(handle.region)
                 && handle.generation > 0
-        });
-        if right { Ok(()) } else { Err(self.dangling(raw, header, held)) }
+        })
     }
 
     #[cold]

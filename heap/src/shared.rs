@@ -151,7 +151,10 @@ impl Shared {
 
     /// Writes a part of a fresh extent to the base; it is published by the frame that follows.
     pub(crate) fn write_fresh(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))
+        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))?;
+        // The disk is busy with this piece while the next one is copied.
+        self.storage.begin_sync(File::Base, at, bytes.len() as u64);
+        Ok(())
     }
 
     /// Makes what was written to fresh extents durable.

@@ -69,11 +69,13 @@ pub(crate) struct Writing<'a> {
     space: &'a Space,
     gate: &'a Gate,
     undo: Undo,
+    /// No slot has a flag any more: the transaction is about to end.
+    flags_cleared: bool,
 }
 
 impl<'a> Writing<'a> {
     pub(super) const fn new(space: &'a Space, gate: &'a Gate, undo: Undo) -> Self {
-        Self { space, gate, undo }
+        Self { space, gate, undo, flags_cleared: false }
     }
 
     /// A view, while nothing is borrowed for writing.
@@ -327,6 +329,8 @@ impl<'a> Writing<'a> {
 
     /// Puts every kept range back, newest first. The slots given out are left to the caller.
     pub(crate) fn restore(&mut self) {
+        // Old bytes of headers may have flags.
+        self.flags_cleared = false;
         let undo = &mut self.undo;
         for saved in undo.saved.iter().rev() {
             // SAFETY: these very bytes were read from there (M1, M4); the writer is exclusive (M6).
@@ -339,10 +343,14 @@ impl<'a> Writing<'a> {
     pub(crate) fn finish(&mut self) {
         self.clear_flags();
         self.undo.clear();
+        self.flags_cleared = false;
     }
 
     /// Clears the flags of every slot that the transaction touched; from here on it can only be ended or taken back.
     pub(crate) fn clear_flags(&mut self) {
+        if std::mem::replace(&mut self.flags_cleared, true) {
+            return;
+        }
         let flags = !(slot::TOUCHED | slot::UNOWNED);
         for position in 0..self.undo.saved.len() {
             let header = self.undo.saved[position].header;
