@@ -57,6 +57,9 @@ fn zero_padding(state: &State, raw: &mut Writing<'_>) {
             What::Entries | What::Plain => {}
         }
     }
+    if !state.any_padding {
+        return;
+    }
     // Slots given out one after the other mostly lie in one region.
     let (mut region, mut padded) = (u32::MAX, true);
     for number in 0..raw.undo().fresh.len() {
@@ -143,6 +146,7 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
     let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
     let total: u64 = fresh().map(|extent| extent.len).sum();
     let mut direct = Direct::default();
+    let mut written = Vec::new();
     if total >= DIRECT {
         // Memory goes to the file as it is, and flags are not for the file.
         raw.clear_flags();
@@ -156,17 +160,31 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
         }
         let start = raw.space().region_at(extent.region) + u64::from(extent.offset);
         direct.ranges.push((start, extent.len));
-        for (offset, len) in pieces(0, extent.len, REGION) {
-            let bytes = raw.view().slot_bytes(start + offset, len);
-            shared.write_fresh(extent.at + offset, bytes)?;
-            Operation::Publish { at: extent.at + offset, len: len as u32, crc: crc32fast::hash(bytes) }.encode(payload);
-        }
+        let view = raw.view();
+        written.extend(
+            pieces(0, extent.len, REGION)
+                .map(|(offset, len)| (extent.at + offset, view.slot_bytes(start + offset, len))),
+        );
     }
     if !direct.ranges.is_empty() {
         direct.ranges.sort_unstable();
-        shared.sync_fresh()?;
+        let sums = write_pieces(shared, &written)?;
+        for (&(at, bytes), crc) in written.iter().zip(sums) {
+            Operation::Publish { at, len: bytes.len() as u32, crc }.encode(payload);
+        }
     }
     Ok(direct)
+}
+
+/// Writes pieces to the base and syncs them, and sums them meanwhile, on a thread of its own where there is one.
+fn write_pieces(shared: &Shared, written: &[(u64, &[u8])]) -> Result<Vec<u32>> {
+    let sum = || written.iter().map(|(_, bytes)| crc32fast::hash(bytes)).collect::<Vec<u32>>();
+    std::thread::scope(|scope| {
+        let summing = std::thread::Builder::new().name("checksums".into()).spawn_scoped(scope, sum);
+        written.iter().try_for_each(|&(at, bytes)| shared.write_fresh(at, bytes))?;
+        shared.sync_fresh()?;
+        Ok(summing.ok().and_then(|summing| summing.join().ok()).unwrap_or_else(sum))
+    })
 }
 
 fn pieces(start: u64, len: u64, longest: u64) -> impl Iterator<Item = (u64, u64)> {

@@ -5,6 +5,8 @@
 //! start. Then every handle that appeared takes what it names, and what that holds: it must be flagged, and the flag is
 //! cleared. What is still flagged at the end has no owner and is freed.
 
+use std::cell::Cell;
+
 use migrate::{ByteOrder, HandleAt, Program, Programs, Target};
 
 use crate::difference;
@@ -46,7 +48,8 @@ fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Vec
         let word = raw.view().word(appeared.header);
         word & slot::UNOWNED == 0 || slot::kind_number(word) == Kind::Record as u8
     });
-    let mut taker = Taker { state, shared, programs, waiting: Vec::new(), found: Vec::new() };
+    let mut taker =
+        Taker { state, shared, programs, waiting: Vec::new(), found: Vec::new(), last_type: Cell::new((0, None)) };
     let taken = taker.take_all(raw, &appeared);
     if let Err(error) = taken {
         for header in released {
@@ -200,6 +203,8 @@ struct Taker<'a> {
     /// Headers of values that were taken and whose contents are to be taken.
     waiting: Vec<u64>,
     found: Vec<Held>,
+    /// The type that a reference named last, and the table that was found to be its.
+    last_type: Cell<(u32, Option<u32>)>,
 }
 
 impl Taker<'_> {
@@ -263,6 +268,9 @@ impl Taker<'_> {
     }
 
     fn take_contents(&mut self, raw: &mut Writing<'_>, header: u64) -> Result<()> {
+        if self.holds_good_references(raw, header) {
+            return Ok(());
+        }
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         slot_handles(self.state, self.programs, raw.view(), header, &mut |held| found.push(held));
@@ -271,6 +279,26 @@ impl Taker<'_> {
         }
         self.found = found;
         Ok(())
+    }
+
+    /// Whether the slot is a short list of references, all of them to the right table, as most lists are.
+    #[inline]
+    fn holds_good_references(&self, raw: &Writing<'_>, header: u64) -> bool {
+        let view = raw.view();
+        let word = view.word(header);
+        if slot::kind_number(word) != Kind::ListInline as u8 {
+            return false;
+        }
+        let Some((Target::Reference(number), _)) = self.programs.value(slot::aux(word)).and_then(Program::only_handle)
+        else {
+            return false;
+        };
+        let elements = view.slot_bytes(header + 16, view.word(header + 8) * 8);
+        elements
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .all(|word| self.is_reference_to(raw.space(), u64::from_ne_bytes(*word), number))
     }
 
     /// What a handle names must be there, of the right kind, and without an owner.
@@ -306,11 +334,15 @@ impl Taker<'_> {
     #[inline(always)]
     fn is_reference_to(&self, space: &Space, bits: u64, type_number: u32) -> bool {
         let handle = Handle::from_bits(bits);
-        space.table(handle.region).is_some_and(|table| {
-            self.state.catalog.tables[table as usize].type_number == Some(type_number)
-                && handle.index < space.record_slots(handle.region)
-                && handle.generation > 0
-        })
+        let table = space.table(handle.region);
+        if self.last_type.get() != (type_number, table) || table.is_none() {
+            let Some(number) = table else { return false };
+            if self.state.catalog.tables[number as usize].type_number != Some(type_number) {
+                return false;
+            }
+            self.last_type.set((type_number, table));
+        }
+        handle.index < space.record_slots(handle.region) && handle.generation > 0
     }
 
     #[cold]

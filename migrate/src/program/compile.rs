@@ -43,6 +43,12 @@ impl Programs {
         self.values.get(shape as usize)
     }
 
+    /// Whether any value may have padding.
+    pub fn have_padding(&self) -> bool {
+        let entries = self.entries.iter().flatten().map(|entry| &entry.entry);
+        self.values.iter().chain(entries).any(Program::has_padding)
+    }
+
     /// The program of the entries of a map or sorted map with this shape number.
     #[inline]
     pub fn entry(&self, shape: u32) -> Option<&EntryProgram> {
