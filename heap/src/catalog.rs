@@ -199,7 +199,7 @@ impl Catalog {
         if let Some(registry) = registry {
             let stream = self.streams[Stream::Registry as usize];
             emit(Operation::Zero { at: stream.at, len: stream.capacity as u32 });
-            emit(Operation::Write { at: stream.at, bytes: registry });
+            write(stream.at, registry, &mut emit);
         }
         if self.root_dirty {
             emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
@@ -218,7 +218,7 @@ impl Catalog {
         if rewrite {
             emit(Operation::Zero { at, len: capacity as u32 });
             let all: Vec<u8> = (0..count).flat_map(bytes).collect();
-            emit(Operation::Write { at, bytes: &all });
+            write(at, &all, emit);
         } else {
             for number in dirty {
                 emit(Operation::Write { at: at + u64::from(number) * N as u64, bytes: &bytes(number) });
@@ -250,3 +250,13 @@ impl Catalog {
         self.dirty_roots.clear();
     }
 }
+
+/// Writes bytes in operations that fit a frame each.
+fn write(at: u64, bytes: &[u8], emit: &mut impl FnMut(Operation<'_>)) {
+    for (number, bytes) in bytes.chunks(PIECE).enumerate() {
+        emit(Operation::Write { at: at + (number * PIECE) as u64, bytes });
+    }
+}
+
+/// The longest operation in bytes: several fit a segment of the log.
+pub(crate) const PIECE: usize = 64 * 1024;

@@ -2,12 +2,13 @@
 
 use migrate::{ByteOrder, Programs};
 
+use crate::catalog::PIECE;
 use crate::difference;
 use crate::error::Result;
+use crate::format::REGION;
 use crate::format::catalog::TableKind;
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
-use crate::format::{BLOCK, REGION};
 use crate::ownership;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
@@ -273,8 +274,8 @@ fn emit(state: &State, view: View<'_>, at: u64, bytes: &[u8], payload: &mut Vec<
                 Operation::Zero { at, len: len as u32 }.encode(payload);
             }
         } else {
-            for (start, piece) in now.chunks(BLOCK as usize * 4).enumerate() {
-                Operation::Write { at: file + start as u64 * BLOCK * 4, bytes: piece }.encode(payload);
+            for (number, bytes) in now.chunks(PIECE).enumerate() {
+                Operation::Write { at: file + (number * PIECE) as u64, bytes }.encode(payload);
             }
         }
         offset += len as u64;

@@ -10,11 +10,20 @@ use crate::describe::Describer;
 use crate::field::{Field, Record};
 
 /// Refuses, while compiling, a type that does something when it is dropped: records are never dropped.
+#[track_caller]
 pub const fn assert_plain<T>() {
     assert!(!std::mem::needs_drop::<T>(), "a record may not implement Drop: records are never dropped");
 }
 
+/// Every type that implements `Drop` has this trait, and the derive gives it to every record: a type that is both
+/// does not compile.
+pub trait RecordsDoNotImplementDrop {}
+
+#[allow(drop_bounds)] // the point of it
+impl<T: Drop> RecordsDoNotImplementDrop for T {}
+
 /// Whether one of a type's fields is an owner; asserts that the type is plain.
+#[track_caller]
 pub const fn any_owner<T>(fields: &[bool]) -> bool {
     assert_plain::<T>();
     let mut at = 0;
@@ -28,6 +37,7 @@ pub const fn any_owner<T>(fields: &[bool]) -> bool {
 }
 
 /// Asserts, while compiling, that an enum is as large as a union of structs of these sizes and alignments.
+#[track_caller]
 pub const fn assert_union<T>(variants: &[(usize, usize)]) {
     let (mut size, mut align) = (0, 1);
     let mut at = 0;
@@ -122,13 +132,8 @@ fn describe<T: Record>(
 }
 
 /// A field.
-pub fn field<T: Field>(
-    describer: &mut Describer,
-    name: &str,
-    offset: usize,
-    attributes: FieldAttributes,
-) -> migrate::Field {
-    migrate::Field { name: name.to_owned(), offset: narrow(offset), shape: T::describe(describer), attributes }
+pub fn field(name: &str, offset: usize, shape: Shape, attributes: FieldAttributes) -> migrate::Field {
+    migrate::Field { name: name.to_owned(), offset: narrow(offset), shape, attributes }
 }
 
 /// Sizes beyond 32 bits need not be told apart: the describer refuses far smaller ones.

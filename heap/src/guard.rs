@@ -118,6 +118,7 @@ impl<'h> Read<'h> {
     ///
     /// # Errors
     /// [`Error::Schema`](crate::Error::Schema) when the type's layout differs.
+    #[allow(clippy::iter_not_returning_iterator, reason = "the type must be bound first, which may fail")]
     pub fn iter<T: Record>(&self) -> Result<impl Iterator<Item = (Ref<T>, &T)>> {
         self.shared.iterate(self.raw.view())
     }

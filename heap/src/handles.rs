@@ -36,6 +36,7 @@ macro_rules! handle {
 
         impl<$($parameter),*> Copy for $name<$($parameter),*> {}
 
+        #[allow(clippy::expl_impl_clone_on_copy, reason = "a derive would ask that the parameters be Clone")]
         impl<$($parameter),*> Clone for $name<$($parameter),*> {
             #[inline(always)]
             fn clone(&self) -> Self {

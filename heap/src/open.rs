@@ -51,14 +51,14 @@ pub(crate) fn open(path: &Path, options: Options, door: Door) -> Result<Heap> {
         make(path, &options)?;
     }
     let path = path.canonicalize().map_err(|source| failed("find", path, source))?;
-    let storage = RealStorage::open(&path)?;
-    open_storage(path, Arc::new(storage), options, door)
+    let storage: Arc<dyn Storage> = Arc::new(RealStorage::open(&path)?);
+    open_storage(path, &storage, options, door)
 }
 
 /// Opens a heap over a storage that holds a heap's files.
-pub(crate) fn open_storage(path: PathBuf, storage: Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
-    lock(&path, &*storage, &options)?;
-    let opened = open_locked(path, &storage, options, door);
+pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
+    lock(&path, &**storage, &options)?;
+    let opened = open_locked(path, storage, options, door);
     if opened.is_err() {
         let _ = storage.lock(Lock::Writer, LockMode::Released);
     }
@@ -85,7 +85,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
-    let shared = Arc::new(assemble(path, storage, (options, door), header, Some(log), space, &catalog)?);
+    let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), space, &catalog)?);
     announce(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
@@ -111,17 +111,21 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     let (_, catalog) = reader.into_catalog();
     verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
-    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), header, None, space, &catalog)?;
+    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), &header, None, space, &catalog)?;
     Ok(Heap { shared: Arc::new(shared) })
 }
 
 /// The last checkpoint, so that the file alone is the heap; then the locks go.
 pub(crate) fn close(shared: &Shared) {
+    if !shared.mark.is_here() {
+        // A forked child has neither the checkpoint's thread nor the right to write.
+        return;
+    }
     if let Some(checkpointer) = shared.checkpointer.get() {
         checkpointer.stop(shared);
     }
     shared.announcement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    if shared.log.is_some() && shared.mark.is_here() {
+    if shared.log.is_some() {
         let _ = shared.storage.lock(Lock::Writer, LockMode::Released);
     }
 }
@@ -277,7 +281,7 @@ fn assemble(
     path: PathBuf,
     storage: &Arc<dyn Storage>,
     (options, door): (Options, Door),
-    header: Header,
+    header: &Header,
     log: Option<Log>,
     space: Space,
     catalog: &read::Catalog,

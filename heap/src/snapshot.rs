@@ -152,6 +152,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Schema`] when the type's layout differs.
+    #[allow(clippy::iter_not_returning_iterator, reason = "the type must be bound first, which may fail")]
     pub fn iter<T: Record>(&self) -> Result<impl Iterator<Item = (Ref<T>, &T)>> {
         let regions = self.table_of::<T>()?.map(|table| table.regions.as_slice()).unwrap_or_default();
         let view = self.view();

@@ -9,6 +9,7 @@ use crate::commit;
 use crate::error::{Error, Result};
 use crate::field::{Field, Record};
 use crate::format::catalog::{MAX_ROOT_NAME, RootEntry, TableKind};
+use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Ref, Text};
@@ -294,7 +295,7 @@ impl<'h> Transaction<'h> {
         let region = view.space().region_of(header);
         let within = header - view.space().region_at(region);
         let generation = slot::generation(view.word(header));
-        u64::from(generation) << 38 | u64::from(region) << 18 | within / 8
+        Handle { generation, region, index: (within / 8) as u32 }.to_bits()
     }
 
     /// A text of its own with the same characters: for a second owner.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use heap::format::header::{FileState, Header};
-use heap::log::{Segments, scan};
+use heap::log::{Segments, find_end, scan};
 use heap::read::{Checks, Overlay, Reader, read_header};
 use heap::storage::real::{RealStorage, lock_file, log_path};
 use heap::storage::{Lock, LockMode};
@@ -158,7 +158,7 @@ fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overla
         return Ok((Overlay::new(file)?, header.sequence));
     }
     let segments = Segments::read(storage, header.log.epoch)?;
-    let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+    let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
     // The file was lengthened before what lies there was logged: its length is asked for after the log's end is known.
     let mut overlay = Overlay::new(file)?;
     scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {

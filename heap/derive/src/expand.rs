@@ -7,7 +7,7 @@
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, LitStr, Type, parse_quote};
+use syn::{GenericParam, Generics, LitStr, Type, WherePredicate, parse_quote};
 
 use crate::check;
 use crate::parse::{Body, Field, Item, Variant};
@@ -26,8 +26,12 @@ pub(crate) fn item(item: &Item) -> TokenStream {
     let Parts { items, describe, patterns, types } = parts;
     let owners = types.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as ::heap::Field>::OWNER));
     let name = name(item);
-    // With parameters the assertion waits for a use of the type, in `describe` and `OWNER`.
-    let plain = generics.params.is_empty().then(|| quote!(const _: () = ::heap::derive::assert_plain::<#ident>();));
+    // With parameters the assertion, which `OWNER` makes too, waits for a use of the type; the trait does not.
+    let plain = if generics.params.is_empty() {
+        quote!(const _: () = ::heap::derive::assert_plain::<#ident>();)
+    } else {
+        quote!(impl #parameters ::heap::derive::RecordsDoNotImplementDrop for #this #bounds {})
+    };
 
     quote! {
         const _: () = {
@@ -72,12 +76,21 @@ struct Parts {
     types: Vec<Type>,
 }
 
-/// Type parameters are fields of the type in one way or another.
+/// Type parameters are fields of the type in one way or another. The bound joins those that a parameter has, because a
+/// bound in two places is something that linters complain about to the user.
 fn bounded(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
-    let idents: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
-    for ident in idents {
-        generics.make_where_clause().predicates.push(parse_quote!(#ident: ::heap::Field));
+    let mut predicates = Vec::<WherePredicate>::new();
+    for parameter in generics.type_params_mut() {
+        if parameter.bounds.is_empty() {
+            let ident = &parameter.ident;
+            predicates.push(parse_quote!(#ident: ::heap::Field));
+        } else {
+            parameter.bounds.push(parse_quote!(::heap::Field));
+        }
+    }
+    if !predicates.is_empty() {
+        generics.make_where_clause().predicates.extend(predicates);
     }
     generics
 }
@@ -177,7 +190,9 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
 
 fn describe_field(field: &Field, offset: &TokenStream) -> TokenStream {
     let (ty, name, attributes) = (&field.ty, &field.name, field_attributes(&field.settings));
-    quote!(::heap::derive::field::<#ty>(describer, #name, #offset, #attributes))
+    // The same words as for `OWNER`, so that the compiler finds the two complaints equal and reports one.
+    let shape = quote_spanned!(ty.span()=> <#ty as ::heap::Field>::describe(describer));
+    quote!(::heap::derive::field(#name, #offset, #shape, #attributes))
 }
 
 fn pattern(path: &TokenStream, this: &TokenStream, fields: &[Field]) -> TokenStream {

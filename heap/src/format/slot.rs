@@ -130,7 +130,7 @@ const fn classes() -> [u32; CLASS_COUNT] {
     while at < CLASS_COUNT {
         strides[at] = stride;
         at += 1;
-        stride += if stride < 64 { 8 } else { (1 << (31 - stride.leading_zeros())) / 4 };
+        stride += if stride < 64 { 8 } else { (1 << stride.ilog2()) / 4 };
     }
     strides
 }
@@ -146,7 +146,7 @@ pub const fn class_for(len: u64) -> Option<usize> {
     if len > CLASSES[CLASS_COUNT - 1] as u64 {
         return None;
     }
-    let octave = 63 - (len - 1).leading_zeros();
+    let octave = (len - 1).ilog2();
     let quarter = ((len - 1) >> (octave - 2)) & 3;
     Some(((octave - 6) * 4) as usize + quarter as usize + 6)
 }

@@ -10,7 +10,7 @@ mod scan;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use scan::{Frame, Segments, Tail, scan};
+pub use scan::{Frame, Segments, Tail, find_end, scan};
 
 use append::Writer;
 
@@ -92,7 +92,7 @@ impl Log {
     }
 
     /// Appends the operations of a transaction, which is committed once they are all there; the length that
-    /// [`len`](Log::len) returns then.
+    /// [`live_len`](Log::live_len) returns then.
     ///
     /// # Errors
     /// [`Error::NoRoom`] when there is none, and nothing was appended; [`Error::Poisoned`] after a failed sync; any
@@ -110,7 +110,7 @@ impl Log {
     }
 
     /// Bytes that a recovery would read.
-    pub fn len(&self) -> u64 {
+    pub fn live_len(&self) -> u64 {
         self.writer().len()
     }
 
@@ -207,7 +207,7 @@ impl Log {
 
     /// What the log has done.
     pub fn figures(&self) -> Figures {
-        let len = self.len();
+        let len = self.live_len();
         let durable = self.durable();
         Figures { len, durable_sequence: durable.sequence, syncs: durable.syncs, nanoseconds: durable.nanoseconds }
     }

@@ -17,8 +17,9 @@ use crate::handles::{Bytes, List, Map, Ref, SortedMap, Text};
     message = "`{Self}` cannot be kept in a heap",
     label = "not a field type",
     note = "use `Text` for strings, `Bytes` for byte vectors, `List<T>` for vectors, `Map<K, V>` or `SortedMap<K, V>` \
-            for maps, `Ref<T>` for boxes and references, `u64` for `usize`, `Maybe<T>` for an `Option` of a struct; \
-            structs and enums need `#[derive(Record)]`"
+            for maps, `Ref<T>` for boxes and references, `u64` for `usize`",
+    note = "use `Maybe<T>` for an `Option` of a struct, an enum or an array",
+    note = "put `#[derive(Record)]` on structs and enums of your own"
 )]
 pub unsafe trait Field: Sized + Send + Sync + 'static {
     /// Whether a value holds handles of texts, bytes, lists or maps, which it owns, anywhere inline.
@@ -35,7 +36,7 @@ pub unsafe trait Field: Sized + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no record",
     label = "not a record",
-    note = "put `#[derive(Record)]` on the struct or enum"
+    note = "put `#[derive(Record)]` on the struct or enum; a type parameter takes the bound `Record`"
 )]
 pub unsafe trait Record: Field {
     /// The declared name, generic arguments included: the type's identity in the heap.

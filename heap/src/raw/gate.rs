@@ -50,7 +50,7 @@ pub(crate) struct Reading<'a> {
 // SAFETY: a shared reference gives only views; the thread matters for dropping the guard alone.
 unsafe impl Sync for Reading<'_> {}
 
-impl<'a> Reading<'a> {
+impl Reading<'_> {
     /// A view for as long as the guard is borrowed.
     #[inline(always)]
     pub(crate) const fn view(&self) -> View<'_> {

@@ -16,7 +16,7 @@ pub(crate) fn ofd_lock(file: RawFd, start: u64, mode: LockMode) -> io::Result<bo
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
-    lock.l_start = start as libc::off_t;
+    lock.l_start = libc::off_t::try_from(start).map_err(|_| io::ErrorKind::InvalidInput)?;
     lock.l_len = 1;
     // SAFETY: the call reads the struct and touches no other memory.
     if unsafe { libc::fcntl(file, libc::F_OFD_SETLK, &raw const lock) } == 0 {

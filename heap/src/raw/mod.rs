@@ -21,6 +21,8 @@
 //! - **M7 aligned.** The arena's base is 2 MiB-aligned; regions begin at multiples of 2 MiB; contents begin where
 //!   `first`, stride and [`crate::format::slot::contents_at`] put them, which keeps the alignment of the type.
 #![allow(unsafe_code)]
+// Words and records are aligned by M7, which the compiler cannot see in a byte pointer.
+#![allow(clippy::cast_ptr_alignment)]
 
 mod arena;
 mod bytes;

@@ -219,7 +219,7 @@ impl Space {
     /// Whether a shape number is bound to `T`.
     #[inline(always)]
     pub(super) fn shape_is<T: 'static>(&self, shape: u32) -> bool {
-        self.shapes.get(shape as usize).is_some_and(|cell| cell.is::<T>())
+        self.shapes.get(shape as usize).is_some_and(TypeCell::is::<T>)
     }
 
     /// Whether a region holds records of `T`.

@@ -39,10 +39,12 @@ pub enum LockMode {
     Released,
 }
 
-/// The files of one heap. Offsets and lengths are in bytes.
+/// The files of one heap. Offsets and lengths are in bytes. Errors are the system's, of kind `StorageFull` for want of
+/// room.
 ///
 /// Writes are visible to reads at once, and durable after a successful [`sync`](Storage::sync) of their file. After
 /// a failed sync nothing is known about the writes before it.
+#[allow(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Storage: Send + Sync + std::fmt::Debug {
     /// Fills `bytes` from `offset`; an error of kind `UnexpectedEof` when the file ends before.
     fn read_at(&self, file: File, offset: u64, bytes: &mut [u8]) -> io::Result<()>;

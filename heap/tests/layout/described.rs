@@ -114,9 +114,11 @@ fn the_name_of_a_generic_type_has_its_arguments() {
 
 #[test]
 fn an_owner_is_what_holds_a_handle_that_owns() {
-    assert!(Everything::OWNER && Tree::OWNER && Task::OWNER && Kind::OWNER);
-    assert!(Pair::<Text>::OWNER && Buffer::<List<u8>, 2>::OWNER && Maybe::<Text>::OWNER && Option::<Text>::OWNER);
-    assert!(!Pair::<u8>::OWNER && !Edge::OWNER && !Position::OWNER && !Wide::<Ref<Node>>::OWNER && !Plain::OWNER);
+    const {
+        assert!(Everything::OWNER && Tree::OWNER && Task::OWNER && Kind::OWNER);
+        assert!(Pair::<Text>::OWNER && Buffer::<List<u8>, 2>::OWNER && Maybe::<Text>::OWNER && Option::<Text>::OWNER);
+        assert!(!Pair::<u8>::OWNER && !Edge::OWNER && !Position::OWNER && !Wide::<Ref<Node>>::OWNER && !Plain::OWNER);
+    }
 }
 
 fn tags<T: Record>() -> (String, Vec<(String, u128)>) {

@@ -170,7 +170,7 @@ fn begin<'v, 'r, W: Write>(
 
 /// `{"$ref":"Node#17"}`; `{"$ref":null,"$gone":"Node#17"}` when the record is gone.
 pub(super) fn write_reference<W: Write>(view: &View<'_>, reference: Reference, out: &mut W) -> Result<()> {
-    text(if view.follow(reference)?.is_some() { "{\"$ref\":" } else { "{\"$ref\":null,\"$gone\":" }, out)?;
+    text(if view.lives(reference)? { "{\"$ref\":" } else { "{\"$ref\":null,\"$gone\":" }, out)?;
     write_string(&view.name(reference), out)?;
     text("}", out)
 }

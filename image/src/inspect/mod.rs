@@ -173,15 +173,29 @@ impl<'r> View<'r> {
     /// # Errors
     /// When it cannot be read.
     pub fn follow(&self, reference: Reference) -> Result<Option<Record<'r>>> {
+        match self.live_slot(reference)? {
+            Some((slot, shape)) => Ok(Some(Record { reference, value: self.record_value(slot, shape)? })),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the record that a reference names lives.
+    ///
+    /// # Errors
+    /// When its slot cannot be read.
+    pub fn lives(&self, reference: Reference) -> Result<bool> {
+        Ok(self.live_slot(reference)?.is_some())
+    }
+
+    fn live_slot(&self, reference: Reference) -> Result<Option<(Slot<'r>, u32)>> {
         let handle = reference.handle;
         let Some(region) = self.catalog.region(handle.region).filter(|region| region.table == reference.table) else {
             return Ok(None);
         };
-        let Some((slot, shape)) = self.record_slot(region, handle.index)? else { return Ok(None) };
-        if slot::kind(slot.header) != Some(Kind::Record) || slot::generation(slot.header) != handle.generation {
-            return Ok(None);
-        }
-        Ok(Some(Record { reference, value: self.record_value(slot, shape)? }))
+        let found = self.record_slot(region, handle.index)?;
+        Ok(found.filter(|(slot, _)| {
+            slot::kind(slot.header) == Some(Kind::Record) && slot::generation(slot.header) == handle.generation
+        }))
     }
 
     /// A used slot of a table of records, and the shape of its records.

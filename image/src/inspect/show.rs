@@ -95,7 +95,7 @@ impl<'r> View<'r> {
             Value::Text(value) => write_text(value, text),
             Value::Bytes(value) => write!(text, "{} bytes", value.len()),
             Value::Reference(reference) => {
-                let stale = if self.follow(*reference)?.is_some() { "" } else { " (gone)" };
+                let stale = if self.lives(*reference)? { "" } else { " (gone)" };
                 write!(text, "→ {}{stale}", self.name(*reference))
             }
             Value::List(list) => return self.write_list(list, levels, text),

@@ -173,3 +173,43 @@ fn the_entries_of_maps_are_all_there_and_sorted_ones_in_order() {
         assert!(shown.contains("by_number {2} 0: [1] \"v0\" 1: [1] \"v1\""), "{shown}");
     });
 }
+
+#[test]
+fn looking_into_damage_is_an_error_never_a_panic_and_what_is_verified_is_no_damage() {
+    let mut state = 11_u64;
+    let mut random = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % end
+    };
+    let (mut errors, mut accepted) = (0, 0);
+    for file in [board(3).file(), board(40).file(), maps(3).file(), maps(40).file()] {
+        let blocks = file.len() / heap::format::BLOCK as usize;
+        for _ in 0..2000 {
+            let mut damaged = file.clone();
+            for _ in 0..=random(3) {
+                let at = (2 + random(blocks - 2)) * heap::format::BLOCK as usize + random(800);
+                // Small numbers and large ones, in whole words as well: lengths, counts and handles.
+                match random(3) {
+                    0 => damaged[at] ^= 1 << random(8),
+                    1 => damaged[at] = random(256) as u8,
+                    _ => damaged[at / 8 * 8..at / 8 * 8 + 8].copy_from_slice(&(u64::MAX >> random(64)).to_ne_bytes()),
+                }
+            }
+            let Ok(reader) = Reader::open(&damaged[..], FilePath::new(""), Checks::None) else { continue };
+            let Ok(view) = View::of_reader(&reader) else { continue };
+            let before = errors;
+            errors += usize::from(export(&view, Format::Json, &mut std::io::sink()).is_err());
+            for summary in view.types() {
+                errors += usize::from(view.table_sizes(summary.table).is_err());
+                for record in view.records(summary.table).flatten() {
+                    errors += usize::from(view.show(&record).is_err());
+                }
+            }
+            let verified =
+                reader.load().and_then(|loaded| heap::verify::verify(&loaded, reader.catalog(), reader.header()));
+            accepted += usize::from(verified.is_ok());
+            assert!(verified.is_err() || errors == before, "accepted, and cannot be read");
+        }
+    }
+    assert!(errors > 1000 && accepted > 100, "{errors} {accepted}");
+}

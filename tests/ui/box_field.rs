@@ -1,0 +1,7 @@
+#[derive(heap::Record)]
+struct Misfit {
+    good: u64,
+    wrong: Box<Misfit>,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(heap::Record)]
+struct Misfit;
+
+#[derive(heap::Record)]
+struct Hollow {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[derive(heap::Record)]
+#[repr(usize)]
+enum Misfit {
+    Open,
+    Closed,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+#[derive(heap::Record)]
+enum Misfit {
+    Open,
+    Closed,
+}
+
+#[derive(heap::Record)]
+#[repr(C)]
+enum LikeC {
+    Open(u32),
+    Closed,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(heap::Record)]
+struct Misfit {
+    good: u64,
+    wrong: std::collections::HashMap<u32, u32>,
+}
+
+fn main() {}

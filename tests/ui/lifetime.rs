@@ -1,0 +1,6 @@
+#[derive(heap::Record)]
+struct Misfit<'a> {
+    name: &'a str,
+}
+
+fn main() {}

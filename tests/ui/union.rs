@@ -1,0 +1,7 @@
+#[derive(heap::Record)]
+union Misfit {
+    number: u64,
+    real: f64,
+}
+
+fn main() {}
