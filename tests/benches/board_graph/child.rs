@@ -111,7 +111,7 @@ fn write(heap: &Heap) -> Result<(), Failure> {
     loop {
         match asked.try_recv() {
             Ok(()) => {
-                say(&format!("{}\n", quantile(&mut times, 0.999)))?;
+                say(&format!("{}\n", quantile(&mut times, 999)))?;
                 times.clear();
                 due = Instant::now();
             }

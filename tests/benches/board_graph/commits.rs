@@ -198,7 +198,7 @@ pub(crate) fn steady(bench: &Bench) -> std::result::Result<(), Failure> {
         }
     }
     eprintln!("steady: {} commits, {checkpoints} checkpoints", times.len());
-    let (slow, middle) = (quantile(&mut times, 0.999), median(&mut times));
+    let (slow, middle) = (quantile(&mut times, 999), median(&mut times));
     bench.report(&Figure {
         work: "steady",
         variant: "flat",

@@ -146,11 +146,12 @@ pub(crate) fn timed<R>(run: impl FnOnce() -> R) -> f64 {
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {
-    quantile(values, 0.5)
+    quantile(values, 500)
 }
 
-pub(crate) fn quantile(values: &mut [f64], part: f64) -> f64 {
+/// The value below which so many of a thousand lie.
+pub(crate) fn quantile(values: &mut [f64], per_mille: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    let position = (values.len() as f64 * part) as usize;
+    let position = values.len() * per_mille / 1_000;
     values.get(position.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

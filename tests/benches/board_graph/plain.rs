@@ -41,6 +41,7 @@ pub(crate) struct Rich {
 }
 
 /// Boxes, not linked yet.
+#[allow(clippy::vec_box, reason = "a place of its own for each node is what is measured")]
 pub(crate) fn boxes<'a>(graph: &Graph) -> Vec<Box<Boxed<'a>>> {
     (0..graph.len() as u64)
         .map(|id| {
