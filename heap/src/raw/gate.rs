@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::{Space, Undo, View, Writing};
 
+/// Places to wait at.
+const TURNS: usize = 32;
+
 /// A fair lock that knows which threads hold it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Who waits with ticket `t` waits at `t % TURNS`: a change wakes those whose turn it may be, not everybody.
+    changed: [Condvar; TURNS],
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +97,7 @@ impl Gate {
 
     fn wake(&self, state: &State) {
         if state.is_waited_for() {
-            self.changed.notify_all();
+            self.changed[state.turn as usize % TURNS].notify_all();
         }
     }
 
@@ -147,7 +151,7 @@ impl Gate {
         let until = wait.map(|wait| Instant::now() + wait);
         while state.turn != ticket || !free(&state) {
             state = match until {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed[ticket as usize % TURNS].wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -159,7 +163,10 @@ impl Gate {
                         self.wake(&state);
                         return Err(Refusal::TimedOut);
                     }
-                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed[ticket as usize % TURNS]
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
                 }
             };
         }
