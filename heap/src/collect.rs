@@ -41,7 +41,7 @@ impl Marks {
 
 /// Removes every record that no root reaches; how many. What they own goes with the commit.
 pub(crate) fn collect(tx: &mut Transaction<'_>) -> Result<u64> {
-    tx.state.refresh_programs(tx.shared)?;
+    let _ = tx.state.refresh_programs(tx.shared)?;
     let marks = reach(&tx.state, tx.raw.view());
     let mut dead = Vec::new();
     for table in &tx.state.catalog.tables {

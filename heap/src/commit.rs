@@ -1,10 +1,9 @@
 //! From what a transaction touched to the operations of its frame.
 
-use std::sync::Arc;
-
 use migrate::{ByteOrder, Programs};
 
 use crate::catalog::PIECE;
+use crate::difference;
 use crate::error::Result;
 use crate::format::REGION;
 use crate::format::catalog::TableKind;
@@ -20,16 +19,19 @@ use crate::state::State;
 /// From this many bytes on, fresh extents are written to the base at once and published by the frame.
 const DIRECT: u64 = 1 << 20;
 
-/// Equal bytes between two changes that are not worth an operation of their own.
-const GAP: usize = 16;
+/// Whether a frame holds the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Registry {
+    Written,
+    Unchanged,
+}
 
 /// Settles ownership and puts the transaction's operations into `state.payload`. On an error nothing was appended,
 /// and the transaction is to be rolled back.
-pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
-    state.refresh_programs(shared)?;
+pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Registry> {
+    let registry = state.refresh_programs(shared)?;
     zero_padding(state, raw);
     ownership::settle(state, shared, raw)?;
-    let registry = shared.binder().archive_if_changed();
     let sequence = state.sequence + 1;
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
@@ -43,25 +45,39 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     }
     state.catalog.changes(registry.as_deref(), |operation| operation.encode(&mut payload));
     state.payload = payload;
-    Ok(())
+    Ok(if registry.is_some() { Registry::Written } else { Registry::Unchanged })
 }
 
 /// Padding of everything that typed code wrote becomes zero.
 fn zero_padding(state: &State, raw: &mut Writing<'_>) {
-    let programs = Arc::clone(&state.programs);
+    let programs = &*state.programs;
     for number in 0..raw.undo().saved.len() {
         let Saved { at, header, len, what, .. } = raw.undo().saved[number];
         match what {
-            What::Record => zero_padding_of(state, &programs, raw, header, at, len as u64),
-            What::Elements => zero_padding_of_elements(&programs, raw, header, at, len as u64),
-            What::Entries => zero_padding_of_entries(&programs, raw, header, at, len as u64),
-            What::Slot => zero_padding_of_slot(state, &programs, raw, header),
+            What::Record => zero_padding_of(state, programs, raw, header, at, len as u64),
+            What::Elements => zero_padding_of_elements(programs, raw, header, at, len as u64),
+            What::Slot => zero_padding_of_slot(state, programs, raw, header),
+            What::Entries => zero_padding_of_entries(programs, raw, header, at, len as u64),
             What::Plain => {}
         }
     }
+    if !state.any_padding {
+        return;
+    }
+    // Slots given out one after the other mostly lie in one region.
+    let (mut region, mut padded) = (u32::MAX, true);
     for number in 0..raw.undo().fresh.len() {
         let header = raw.undo().fresh[number];
-        zero_padding_of_slot(state, &programs, raw, header);
+        if raw.space().region_of(header) != region {
+            region = raw.space().region_of(header);
+            padded = match state.catalog.tables[state.table_of(raw.space(), header) as usize].entry.kind {
+                TableKind::Records(shape) => programs.value(shape).is_some_and(migrate::Program::has_padding),
+                TableKind::Class(_) | TableKind::Large => true,
+            };
+        }
+        if padded {
+            zero_padding_of_slot(state, programs, raw, header);
+        }
     }
 }
 
@@ -145,6 +161,10 @@ struct Direct {
     ranges: Vec<(u64, u64)>,
 }
 
+/// Ranges met last, by a part of the region's number: a bulk build gives out slots of several tables by turns.
+#[derive(Debug)]
+struct LastRanges([(u64, u64); 64]);
+
 impl Direct {
     /// The range that holds an offset: its start and end, or an empty one before the next.
     fn around(&self, at: u64) -> (u64, u64) {
@@ -161,6 +181,7 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
     let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
     let total: u64 = fresh().map(|extent| extent.len).sum();
     let mut direct = Direct::default();
+    let mut written = Vec::new();
     if total >= DIRECT {
         // Memory goes to the file as it is, and flags are not for the file.
         raw.clear_flags();
@@ -174,17 +195,31 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
         }
         let start = raw.space().region_at(extent.region) + u64::from(extent.offset);
         direct.ranges.push((start, extent.len));
-        for (offset, len) in pieces(0, extent.len, REGION) {
-            let bytes = raw.view().slot_bytes(start + offset, len);
-            shared.write_fresh(extent.at + offset, bytes)?;
-            Operation::Publish { at: extent.at + offset, len: len as u32, crc: crc32fast::hash(bytes) }.encode(payload);
-        }
+        let view = raw.view();
+        written.extend(
+            pieces(0, extent.len, REGION)
+                .map(|(offset, len)| (extent.at + offset, view.slot_bytes(start + offset, len))),
+        );
     }
     if !direct.ranges.is_empty() {
         direct.ranges.sort_unstable();
-        shared.sync_fresh()?;
+        let sums = write_pieces(shared, &written)?;
+        for (&(at, bytes), crc) in written.iter().zip(sums) {
+            Operation::Publish { at, len: bytes.len() as u32, crc }.encode(payload);
+        }
     }
     Ok(direct)
+}
+
+/// Writes pieces to the base and syncs them, and sums them meanwhile, on a thread of its own where there is one.
+fn write_pieces(shared: &Shared, written: &[(u64, &[u8])]) -> Result<Vec<u32>> {
+    let sum = || written.iter().map(|(_, bytes)| crc32fast::hash(bytes)).collect::<Vec<u32>>();
+    std::thread::scope(|scope| {
+        let summing = std::thread::Builder::new().name("checksums".into()).spawn_scoped(scope, sum);
+        written.iter().try_for_each(|&(at, bytes)| shared.write_fresh(at, bytes))?;
+        shared.sync_fresh()?;
+        Ok(summing.ok().and_then(|summing| summing.join().ok()).unwrap_or_else(sum))
+    })
 }
 
 fn pieces(start: u64, len: u64, longest: u64) -> impl Iterator<Item = (u64, u64)> {
@@ -223,34 +258,19 @@ fn emit_saved(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut V
 }
 
 /// The runs in which new bytes differ from old ones.
+#[inline]
 fn emit_difference(state: &State, view: View<'_>, at: u64, old: &[u8], new: &[u8], payload: &mut Vec<u8>) {
-    let mut from = 0;
-    while let Some(start) = first_difference(old, new, from) {
-        let mut end = start + 1;
-        while let Some(next) = first_difference(old, new, end) {
-            if next - end > GAP {
-                break;
-            }
-            end = next + 1;
-        }
-        emit(state, view, at + start as u64, &new[start..end], payload);
-        from = end;
-    }
-}
-
-fn first_difference(old: &[u8], new: &[u8], from: usize) -> Option<usize> {
-    let (old, new) = (&old[from..], &new[from..]);
-    let words = old.chunks_exact(8).zip(new.chunks_exact(8)).take_while(|(old, new)| old == new).count() * 8;
-    old[words..].iter().zip(&new[words..]).position(|(old, new)| old != new).map(|position| from + words + position)
+    difference::each(old, new, |start, end| emit(state, view, at + start as u64, &new[start..end], payload));
 }
 
 fn emit_fresh(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut Vec<u8>) {
     let view = raw.view();
-    let (mut direct_start, mut direct_end) = (0, 0);
+    let mut last = LastRanges([(0, 0); 64]);
     for &header in &raw.undo().fresh {
-        if !(direct_start..direct_end).contains(&header) {
-            (direct_start, direct_end) = direct.around(header);
-            if direct_end == 0 {
+        let (start, end) = &mut last.0[view.space().region_of(header) as usize % 64];
+        if !(*start..*end).contains(&header) {
+            (*start, *end) = direct.around(header);
+            if *end == 0 {
                 emit_slot(state, view, header, payload);
             }
         }
@@ -282,6 +302,10 @@ fn emit(state: &State, view: View<'_>, at: u64, bytes: &[u8], payload: &mut Vec<
     let mut offset = at - space.region_at(region);
     while !rest.is_empty() {
         let (file, room) = state.map.locate(region, offset);
+        if rest.len() <= 64 && rest.len() as u64 <= room {
+            Operation::Write { at: file, bytes: rest }.encode(payload);
+            return;
+        }
         let len = rest.len().min(room as usize);
         let (now, later) = rest.split_at(len);
         if now.len() > 64 && now.iter().all(|&byte| byte == 0) {

@@ -2,7 +2,8 @@
 
 use crate::format::catalog::ExtentEntry;
 
-/// The extents of each region, in order of their offset in it.
+/// The extents of each region, in order of their offset in it; neighbours in arena and file are one piece, so that
+/// there are few to look through.
 #[derive(Debug, Default)]
 pub(crate) struct FileMap {
     regions: Vec<Vec<Piece>>,
@@ -25,12 +26,22 @@ impl FileMap {
         let piece = Piece { offset: u64::from(extent.offset), len: extent.len, at: extent.at };
         let pieces = &mut self.regions[region];
         let position = pieces.partition_point(|before| before.offset < piece.offset);
-        pieces.insert(position, piece);
+        match position.checked_sub(1).map(|before| &mut pieces[before]) {
+            Some(before) if before.offset + before.len == piece.offset && before.at + before.len == piece.at => {
+                before.len += piece.len;
+            }
+            _ => pieces.insert(position, piece),
+        }
     }
 
-    /// Removes an extent.
+    /// Removes the last extent of a region.
     pub(crate) fn remove(&mut self, extent: &ExtentEntry) {
-        self.regions[extent.region as usize].retain(|piece| piece.offset != u64::from(extent.offset));
+        let (pieces, offset) = (&mut self.regions[extent.region as usize], u64::from(extent.offset));
+        if let Some(last) = pieces.last_mut() {
+            debug_assert_eq!(last.offset + last.len, offset + extent.len, "extents go from the end");
+            last.len = offset.saturating_sub(last.offset);
+        }
+        pieces.retain(|piece| piece.len > 0);
     }
 
     /// The file offset of `offset` in `region`, and how many bytes from there on lie side by side in the file.

@@ -24,6 +24,8 @@ pub mod control;
 mod create;
 #[cfg(feature = "arena")]
 mod describe;
+#[cfg(feature = "arena")]
+mod difference;
 mod error;
 #[cfg(feature = "arena")]
 mod file_map;

@@ -36,11 +36,14 @@ impl<T: Field> List<T> {
     #[inline(always)]
     fn parts(self, tx: &Transaction<'_>) -> Result<Parts> {
         // The element type is checked here, once for all that follows.
-        if tx.view().list::<T>(self.to_bits()).is_none() {
-            tx.get_list(self)?;
-        }
+        let list = match tx.view().list_slot::<T>(self.to_bits()) {
+            Some(list) => list,
+            None => {
+                tx.get_list(self)?;
+                tx.view().value(self.to_bits()).expect("a list that was found a moment ago")
+            }
+        };
         let view = tx.view();
-        let list = view.value(self.to_bits()).expect("a list that was found a moment ago");
         let (holder, fixed) = if slot::kind_number(list.word) == Kind::ListInline as u8 {
             (list, FIXED)
         } else {
@@ -98,7 +101,20 @@ impl<T: Field> List<T> {
     /// # Errors
     /// As [`push`](List::push).
     pub fn extend(self, tx: &mut Transaction<'_>, values: impl IntoIterator<Item = T>) -> Result<()> {
-        values.into_iter().try_for_each(|value| self.push(tx, value))
+        let mut parts = self.parts(tx)?;
+        for value in values {
+            if parts.len == parts.capacity {
+                parts = self.grow(tx, parts, parts.len + 1)?;
+            }
+            let at = parts.start + parts.len * Self::SIZE;
+            Self::touch(tx, parts.list);
+            Self::keep(tx, parts, at, Self::SIZE);
+            tx.raw.write_element(at, value);
+            // An iterator that panics leaves the elements before.
+            parts.len += 1;
+            tx.raw.set_fixed(parts.list, 8, parts.len);
+        }
+        Ok(())
     }
 
     /// Replaces an element.

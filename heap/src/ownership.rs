@@ -5,15 +5,16 @@
 //! start. Then every handle that appeared takes what it names, and what that holds: it must be flagged, and the flag is
 //! cleared. What is still flagged at the end has no owner and is freed.
 
-use std::sync::Arc;
+use std::cell::Cell;
 
-use migrate::{Programs, Target};
+use migrate::{ByteOrder, HandleAt, Program, Programs, Target};
 
+use crate::difference;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
-use crate::raw::{Saved, View, What, Writing};
+use crate::raw::{Saved, Space, View, What, Writing};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::walk::{self, Held, Named};
@@ -27,20 +28,28 @@ struct Appeared {
 
 /// Settles who owns what, and frees what nobody owns; on an error the transaction is to be rolled back.
 pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
-    let programs = Arc::clone(&state.programs);
+    let released = transfer(state, shared, raw)?;
+    free_unowned(state, raw, &released);
+    Ok(())
+}
+
+/// Gives every value that changed hands its new owner; the values that lost theirs, some of which found another.
+fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Vec<u64>> {
+    let programs = &*state.programs;
     let mut released = Vec::new();
     let mut appeared = Vec::new();
     for number in 0..raw.undo().saved.len() {
         let saved = raw.undo().saved[number];
-        changes_of(state, &programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
+        changes_of(state, programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
     }
-    release(state, &programs, raw, &mut released);
+    release(state, programs, raw, &mut released);
     // What lies in a released or fresh value is taken with it, if at all.
     appeared.retain(|appeared| {
         let word = raw.view().word(appeared.header);
         word & slot::UNOWNED == 0 || slot::kind_number(word) == Kind::Record as u8
     });
-    let mut taker = Taker { state, shared, programs: &programs, waiting: Vec::new(), found: Vec::new() };
+    let mut taker =
+        Taker { state, shared, programs, waiting: Vec::new(), found: Vec::new(), last_type: Cell::new((0, None)) };
     let taken = taker.take_all(raw, &appeared);
     if let Err(error) = taken {
         for header in released {
@@ -48,8 +57,7 @@ pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) 
         }
         return Err(error);
     }
-    free_unowned(state, raw, &released);
-    Ok(())
+    Ok(released)
 }
 
 /// What vanished from a saved range, and what appeared in it.
@@ -66,7 +74,7 @@ fn changes_of(
         return;
     }
     let new = view.slot_bytes(saved.at, saved.len as u64);
-    if old == new {
+    if !may_change_handles(state, programs, view, old, new, saved) {
         return;
     }
     let mut before = Vec::new();
@@ -134,6 +142,29 @@ fn forget_shifted(before: &mut Vec<Held>, after: &mut Vec<Held>) {
 
 fn is_same(one: &Held, other: &Held) -> bool {
     one.bits == other.bits && one.named == other.named
+}
+
+/// Whether handles may differ between the old bytes of a saved range and the new ones.
+#[inline]
+fn may_change_handles(
+    state: &State,
+    programs: &Programs,
+    view: View<'_>,
+    old: &[u8],
+    new: &[u8],
+    saved: Saved,
+) -> bool {
+    if saved.what == What::Record && old.len() <= difference::LONGEST {
+        let table = &state.catalog.tables[state.table_of(view.space(), saved.header) as usize];
+        // A removed record lets go of what it held, whatever its bytes are now.
+        if let TableKind::Records(shape) = table.entry.kind
+            && slot::kind_number(view.word(saved.header)) == Kind::Record as u8
+        {
+            let changed = difference::words(old, new);
+            return changed != 0 && programs.value(shape).is_some_and(|program| program.holds_handles_in(changed));
+        }
+    }
+    old != new
 }
 
 fn handles_of(
@@ -212,6 +243,8 @@ struct Taker<'a> {
     /// Headers of values that were taken and whose contents are to be taken.
     waiting: Vec<u64>,
     found: Vec<Held>,
+    /// The type that a reference named last, and the table that was found to be its.
+    last_type: Cell<(u32, Option<u32>)>,
 }
 
 impl Taker<'_> {
@@ -220,13 +253,50 @@ impl Taker<'_> {
             self.take(raw, header, held)?;
             self.take_waiting(raw)?;
         }
+        // Slots given out one after the other mostly lie in one region, or in one of each of a few tables.
+        let (mut region, mut program) = (u32::MAX, None);
         for number in 0..raw.undo().fresh.len() {
             let header = raw.undo().fresh[number];
+            if raw.space().region_of(header) != region {
+                region = raw.space().region_of(header);
+                program = match self.state.catalog.tables[self.state.table_of(raw.space(), header) as usize].entry.kind
+                {
+                    TableKind::Records(shape) => self.programs.value(shape).filter(|program| program.holds_handles()),
+                    TableKind::Class(_) | TableKind::Large => None,
+                };
+            }
+            let Some(program) = program else { continue };
             if slot::kind_number(raw.view().word(header)) == Kind::Record as u8 {
-                self.take_contents(raw, header)?;
+                self.take_record(raw, header, program)?;
                 self.take_waiting(raw)?;
             }
         }
+        Ok(())
+    }
+
+    /// Gives what a fresh record holds its owner. References need none, and are checked as they are met.
+    #[inline]
+    fn take_record(&mut self, raw: &mut Writing<'_>, header: u64, program: &Program) -> Result<()> {
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let bytes = raw.view().slot_bytes(header + slot::HEADER, program.size() as u64);
+        let walked = program.handles(bytes, ByteOrder::NATIVE, |HandleAt { offset, target, word }| {
+            let held = Held { offset, named: Named::Value(target), bits: word };
+            match target {
+                Target::Reference(number) if self.is_reference_to(raw.space(), word, number) => return Ok(()),
+                Target::Reference(_) => return Err(held),
+                _ => {}
+            }
+            found.push(held);
+            Ok(())
+        });
+        if let Err(held) = walked {
+            return Err(self.dangling(raw, header, held));
+        }
+        for &held in &found {
+            self.take(raw, header, held)?;
+        }
+        self.found = found;
         Ok(())
     }
 
@@ -238,6 +308,9 @@ impl Taker<'_> {
     }
 
     fn take_contents(&mut self, raw: &mut Writing<'_>, header: u64) -> Result<()> {
+        if self.holds_good_references(raw, header) {
+            return Ok(());
+        }
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         slot_handles(self.state, self.programs, raw.view(), header, &mut |held| found.push(held));
@@ -246,6 +319,26 @@ impl Taker<'_> {
         }
         self.found = found;
         Ok(())
+    }
+
+    /// Whether the slot is a short list of references, all of them to the right table, as most lists are.
+    #[inline]
+    fn holds_good_references(&self, raw: &Writing<'_>, header: u64) -> bool {
+        let view = raw.view();
+        let word = view.word(header);
+        if slot::kind_number(word) != Kind::ListInline as u8 {
+            return false;
+        }
+        let Some((Target::Reference(number), _)) = self.programs.value(slot::aux(word)).and_then(Program::only_handle)
+        else {
+            return false;
+        };
+        let elements = view.slot_bytes(header + 16, view.word(header + 8) * 8);
+        elements
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .all(|word| self.is_reference_to(raw.space(), u64::from_ne_bytes(*word), number))
     }
 
     /// What a handle names must be there, of the right kind, and without an owner.
@@ -274,14 +367,22 @@ impl Taker<'_> {
     /// A reference may be stale, but it must name the table of its type: whoever opens the file relies on it.
     #[inline]
     fn check_reference(&self, raw: &Writing<'_>, header: u64, held: Held, type_number: u32) -> Result<()> {
-        let handle = Handle::from_bits(held.bits);
-        let space = raw.space();
-        let right = space.table(handle.region).is_some_and(|table| {
-            self.state.catalog.tables[table as usize].type_number == Some(type_number)
-                && handle.index < space.record_slots(handle.region)
-                && handle.generation > 0
-        });
+        let right = self.is_reference_to(raw.space(), held.bits, type_number);
         if right { Ok(()) } else { Err(self.dangling(raw, header, held)) }
+    }
+
+    #[inline(always)]
+    fn is_reference_to(&self, space: &Space, bits: u64, type_number: u32) -> bool {
+        let handle = Handle::from_bits(bits);
+        let table = space.table(handle.region);
+        if self.last_type.get() != (type_number, table) || table.is_none() {
+            let Some(number) = table else { return false };
+            if self.state.catalog.tables[number as usize].type_number != Some(type_number) {
+                return false;
+            }
+            self.last_type.set((type_number, table));
+        }
+        handle.index < space.record_slots(handle.region) && handle.generation > 0
     }
 
     #[cold]

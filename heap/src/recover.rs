@@ -8,7 +8,7 @@ use crate::error::{Corruption, Error, Place, Result};
 use crate::fold::Checksums;
 use crate::format::BLOCK;
 use crate::format::header::{Header, HeaderFault, PAGE};
-use crate::log::{Log, Segments, Tail, scan};
+use crate::log::{Log, Segments, Tail, find_end};
 use crate::storage::{File, Storage};
 
 /// A heap whose base holds everything that was committed.
@@ -28,7 +28,7 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, epoch: u64) -> Re
     let mut kept = Vec::new();
     if header.log.epoch != 0 {
         let segments = Segments::read(&**storage, header.log.epoch)?;
-        let tail = scan(&**storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+        let tail = find_end(&**storage, &segments, header.log, header.sequence, u64::MAX)?;
         if !tail.found {
             let what = Corruption::Structure("the log that belongs to the heap file is not there".into());
             return Err(Error::Corrupt { at: Place::LogOffset(0), what });

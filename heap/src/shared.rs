@@ -123,25 +123,22 @@ impl Shared {
         }
     }
 
-    /// Appends the frame in `state.payload`. After any failure but want of room the heap is poisoned.
+    /// Appends the frame in `state.payload`; a checkpoint may be due then. After any failure but want of room the heap is poisoned.
     pub(crate) fn append(&self, state: &mut State) -> Result<()> {
         let Some(log) = &self.log else { return Ok(()) };
         let sequence = state.sequence + 1;
         match log.append(sequence, &state.payload) {
-            Ok(()) => Ok(()),
+            Ok(len) => {
+                if let Some(checkpointer) = self.checkpointer.get() {
+                    checkpointer.notice(len);
+                }
+                Ok(())
+            }
             Err(error @ Error::NoRoom(_)) => Err(error),
             Err(error) => {
                 self.poison(&error);
                 Err(error)
             }
-        }
-    }
-
-    /// A commit was made: a checkpoint may be due.
-    #[inline]
-    pub(crate) fn after_commit(&self) {
-        if let (Some(log), Some(checkpointer)) = (&self.log, self.checkpointer.get()) {
-            checkpointer.notice(log.live_len());
         }
     }
 
@@ -154,7 +151,10 @@ impl Shared {
 
     /// Writes a part of a fresh extent to the base; it is published by the frame that follows.
     pub(crate) fn write_fresh(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))
+        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))?;
+        // The disk is busy with this piece while the next one is copied.
+        self.storage.begin_sync(File::Base, at, bytes.len() as u64);
+        Ok(())
     }
 
     /// Makes what was written to fresh extents durable.

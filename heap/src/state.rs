@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) sequence: u64,
     /// The steps of every shape of the registry.
     pub(crate) programs: Arc<Programs>,
+    /// Whether any value may have padding.
+    pub(crate) any_padding: bool,
     /// The operations of the frame being built; kept for its memory.
     pub(crate) payload: Vec<u8>,
     /// Slots freed by the transaction.
@@ -79,6 +81,7 @@ impl State {
             fresh_extents: Vec::new(),
             counted_up: HashSet::new(),
             sequence,
+            any_padding: programs.have_padding(),
             programs,
             payload: Vec::new(),
             freed: Vec::new(),
@@ -325,12 +328,15 @@ impl State {
         })
     }
 
-    /// Compiles the programs anew when shapes were added since.
-    pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<()> {
-        if let Some(programs) = shared.binder().fresh_programs()? {
+    /// Compiles the programs anew when shapes were added since; the registry's archive, when the one in the file is
+    /// another.
+    pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<Option<Vec<u8>>> {
+        let mut binder = shared.binder();
+        if let Some(programs) = binder.fresh_programs()? {
+            self.any_padding = programs.have_padding();
             self.programs = Arc::new(programs);
         }
-        Ok(())
+        Ok(binder.archive_if_changed())
     }
 
     /// The shape number of a table's records.

@@ -86,15 +86,16 @@ impl<'h> Transaction<'h> {
         }
         shared.check_usable()?;
         if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() {
-            commit::prepare(&mut self.state, shared, &mut self.raw)?;
+            let registry = commit::prepare(&mut self.state, shared, &mut self.raw)?;
             shared.append(&mut self.state)?;
             self.state.committed(&self.raw);
-            shared.binder().committed();
+            if registry == commit::Registry::Written {
+                shared.binder().committed();
+            }
             self.raw.finish();
         }
         let sequence = Sequence(self.state.sequence);
         drop(self);
-        shared.after_commit();
         if durability == Durability::Disk {
             shared.wait_durable(sequence)?;
         }

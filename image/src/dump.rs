@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use heap::format::frame::SEGMENT;
 use heap::format::header::{FileState, Header, LogStart};
-use heap::log::{Segments, scan};
+use heap::log::{Segments, find_end, scan};
 use heap::read::{Checks, Overlay, Reader, read_header};
 use heap::storage::real::{RealStorage, lock_file, log_path};
 use heap::storage::{Lock, LockMode};
@@ -196,7 +196,7 @@ fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overla
         return Ok((Overlay::new(file)?, LogEnd { sequence: header.sequence, len: 0 }));
     }
     let segments = Segments::read(storage, header.log.epoch)?;
-    let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+    let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
     if !tail.found {
         // What was committed since the last checkpoint would silently be missing.
         let what = Corruption::Structure("the log that belongs to the heap file is not there".into());

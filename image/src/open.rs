@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use heap::format::header::{FileState, Header};
-use heap::log::{Segments, scan};
+use heap::log::{Segments, find_end, scan};
 use heap::read::{Checks, Overlay, Reader, Source, read_header};
 use heap::storage::{self, Lock, LockMode, Storage};
 
@@ -56,7 +56,7 @@ fn log_of(path: &Path, header: &Header) -> Result<Option<File>> {
 /// The heap file under the whole transactions of its log.
 fn under_log(storage: &dyn Storage, header: &Header, file: File) -> Result<Overlay<File>> {
     let segments = Segments::read(storage, header.log.epoch)?;
-    let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |_| Ok(()))?;
+    let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
     // The file was lengthened before what lies there was logged: its length is asked for after the log's end is known.
     let mut overlay = Overlay::new(file)?;
     scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {

@@ -92,6 +92,9 @@ pub struct FrameHeader {
     pub sequence: u64,
 }
 
+/// Up to this many bytes, chain value and header included, are summed in one go.
+const SHORT: usize = 256;
+
 impl FrameHeader {
     /// The header's bytes for a frame after chain value `chain`, and the chain value after it.
     #[inline]
@@ -105,13 +108,33 @@ impl FrameHeader {
         (bytes, crc)
     }
 
+    #[inline]
     fn checksum(chain: u32, header: &[u8; FRAME_HEADER], payload: &[u8]) -> u32 {
+        if payload.len() <= SHORT - 20 {
+            return Self::short_checksum(chain, header, payload);
+        }
         let mut start = [0; 20];
         put(&mut start, 0, &chain.to_le_bytes());
         put(&mut start, 4, &header[..16]);
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&start);
         hasher.update(payload);
+        hasher.finalize()
+    }
+
+    /// The same for a payload so short that the sum would be made byte by byte. Zeros before the bytes do not change
+    /// the register of a CRC that begins as zero, so the bytes are filled up in front to what is summed at once; that
+    /// the register begins as ones is the same as ones in the first four bytes.
+    #[inline]
+    fn short_checksum(chain: u32, header: &[u8; FRAME_HEADER], payload: &[u8]) -> u32 {
+        let mut bytes = [0; SHORT];
+        let padded = (20 + payload.len()).next_multiple_of(16).max(128);
+        let start = padded - 20 - payload.len();
+        put(&mut bytes, start, &(!chain).to_le_bytes());
+        put(&mut bytes, start + 4, &header[..16]);
+        put(&mut bytes, start + 20, payload);
+        let mut hasher = crc32fast::Hasher::new_with_initial(u32::MAX);
+        hasher.update(&bytes[..padded]);
         hasher.finalize()
     }
 
@@ -186,11 +209,19 @@ impl Operation<'_> {
             Self::Zero { .. } => (2, 0),
             Self::Publish { crc, .. } => (3, crc),
         };
-        payload.extend_from_slice(&(at | kind << 56).to_le_bytes());
-        payload.extend_from_slice(&(len | u64::from(crc) << 32).to_le_bytes());
+        let mut head = [0; 16];
+        put(&mut head, 0, &(at | kind << 56).to_le_bytes());
+        put(&mut head, 8, &(len | u64::from(crc) << 32).to_le_bytes());
+        payload.extend_from_slice(&head);
         if let Self::Write { bytes, .. } = *self {
-            payload.extend_from_slice(bytes);
-            payload.resize(payload.len().next_multiple_of(8), 0);
+            // Most changes are of one word.
+            match <&[u8; 8]>::try_from(bytes) {
+                Ok(word) => payload.extend_from_slice(word),
+                Err(_) => {
+                    payload.extend_from_slice(bytes);
+                    payload.resize(payload.len().next_multiple_of(8), 0);
+                }
+            }
         }
     }
 }
@@ -220,5 +251,23 @@ fn first_operation(payload: &[u8]) -> Option<Operation<'_>> {
         2 if crc == 0 => Some(Operation::Zero { at, len }),
         3 => Some(Operation::Publish { at, len, crc }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FRAME_HEADER, FrameHeader, SHORT};
+
+    #[test]
+    fn the_checksum_is_the_crc_of_chain_header_and_payload() {
+        let header: [u8; FRAME_HEADER] = std::array::from_fn(|at| at as u8 * 7);
+        for len in (0..=SHORT + 40).step_by(4) {
+            let payload: Vec<u8> = (0..len).map(|at| (at * 31 % 251) as u8).collect();
+            let mut plain = crc32fast::Hasher::new();
+            plain.update(&0xdead_beef_u32.to_le_bytes());
+            plain.update(&header[..16]);
+            plain.update(&payload);
+            assert_eq!(FrameHeader::checksum(0xdead_beef, &header, &payload), plain.finalize(), "{len} bytes");
+        }
     }
 }

@@ -10,7 +10,7 @@ mod scan;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use scan::{Frame, Segments, Tail, scan};
+pub use scan::{Frame, Segments, Tail, find_end, scan};
 
 use append::Writer;
 
@@ -91,14 +91,17 @@ impl Log {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends the operations of a transaction, which is committed once they are all there.
+    /// Appends the operations of a transaction, which is committed once they are all there; the length that
+    /// [`live_len`](Log::live_len) returns then.
     ///
     /// # Errors
     /// [`Error::NoRoom`] when there is none, and nothing was appended; [`Error::Poisoned`] after a failed sync; any
     /// other when writing failed, and nobody knows what reached the disk.
     #[inline]
-    pub fn append(&self, sequence: u64, payload: &[u8]) -> Result<()> {
-        self.writer().append(&*self.storage, sequence, payload)
+    pub fn append(&self, sequence: u64, payload: &[u8]) -> Result<u64> {
+        let mut writer = self.writer();
+        writer.append(&*self.storage, sequence, payload)?;
+        Ok(writer.len())
     }
 
     /// The end of the log.

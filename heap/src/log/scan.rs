@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Corruption, Error, Place, Result};
-use crate::format::frame::{FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
+use crate::format::frame::{FRAME_HEADER, FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
 use crate::format::header::LogStart;
 use crate::storage::{File, Storage};
 
@@ -101,6 +101,29 @@ pub fn scan(
     until: u64,
     mut visit: impl FnMut(Frame<'_>) -> Result<()>,
 ) -> Result<Tail> {
+    let tail = find_end(storage, segments, start, sequence, until)?;
+    let mut chain = Chain::new(storage, segments, start);
+    chain.enter(start.ordinal, None)?;
+    for _ in 0..tail.frames {
+        match chain.next()? {
+            Some(frame) => visit(frame)?,
+            None => break,
+        }
+    }
+    Ok(tail)
+}
+
+/// The end of the chain, as [`scan`] finds it.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn find_end(
+    storage: &dyn Storage,
+    segments: &Segments,
+    start: LogStart,
+    sequence: u64,
+    until: u64,
+) -> Result<Tail> {
     let mut tail = Tail { end: start, sequence, frames: 0, accepted: Vec::new(), found: false };
     let mut pending = 0;
     let mut touched: Vec<(u64, u64)> = Vec::new();
@@ -129,14 +152,6 @@ pub fn scan(
                     _ => tail.accepted.push((segment, len)),
                 }
             }
-        }
-    }
-    let mut chain = Chain::new(storage, segments, start);
-    chain.enter(start.ordinal, None)?;
-    for _ in 0..tail.frames {
-        match chain.next()? {
-            Some(frame) => visit(frame)?,
-            None => break,
         }
     }
     Ok(tail)
@@ -182,16 +197,23 @@ impl<'a> Chain<'a> {
         if self.bytes.is_empty() {
             return Ok(None);
         }
-        let here = self.bytes.get(self.at.offset as usize..).unwrap_or_default();
-        if FrameHeader::parse(here, self.at.chain).is_none() && !self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
-            return Ok(None);
+        // A frame is summed once: what is long about reading a log.
+        let mut parsed = self.parse();
+        if parsed.is_none() && self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+            parsed = self.parse();
         }
+        let Some((header, chain)) = parsed else { return Ok(None) };
         let start = self.at.offset as usize;
-        let here = self.bytes.get(start..).unwrap_or_default();
-        let Some((header, payload, chain)) = FrameHeader::parse(here, self.at.chain) else { return Ok(None) };
-        self.at.offset += (crate::format::frame::FRAME_HEADER + payload.len()) as u32;
+        let payload = &self.bytes[start + FRAME_HEADER..][..header.payload as usize];
+        self.at.offset += (FRAME_HEADER + payload.len()) as u32;
         self.at.chain = chain;
         Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
+    }
+
+    /// The frame where the walk is, if it is one of the chain; the chain value after it.
+    fn parse(&self) -> Option<(FrameHeader, u32)> {
+        let here = self.bytes.get(self.at.offset as usize..)?;
+        FrameHeader::parse(here, self.at.chain).map(|(header, _, chain)| (header, chain))
     }
 
     /// Offset in the file of the segment the walk is in, and how far into it it is.

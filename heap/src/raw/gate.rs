@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::{Space, Undo, View, Writing};
 
+/// Places to wait at.
+const TURNS: usize = 32;
+
 /// A fair lock that knows which threads hold it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
-    changed: Condvar,
-    undo: Mutex<Undo>,
+    /// Who waits with ticket `t` waits at `t % TURNS`: a change wakes those whose turn it may be, not everybody.
+    changed: [Condvar; TURNS],
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ struct State {
     turn: u64,
     /// Tickets given up before their turn.
     abandoned: Vec<u64>,
+    /// Empty; kept for its memory, while no writer has it.
+    undo: Undo,
 }
 
 /// Why a guard was not given.
@@ -92,7 +97,7 @@ impl Gate {
 
     fn wake(&self, state: &State) {
         if state.is_waited_for() {
-            self.changed.notify_all();
+            self.changed[state.turn as usize % TURNS].notify_all();
         }
     }
 
@@ -130,8 +135,8 @@ impl Gate {
             state = self.wait_turn(state, wait, |state| state.writer.is_none() && state.readers.is_empty())?;
         }
         state.writer = Some(thread);
+        let undo = std::mem::take(&mut state.undo);
         drop(state);
-        let undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Writing::new(space, self, undo))
     }
 
@@ -146,7 +151,7 @@ impl Gate {
         let until = wait.map(|wait| Instant::now() + wait);
         while state.turn != ticket || !free(&state) {
             state = match until {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed[ticket as usize % TURNS].wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -158,7 +163,10 @@ impl Gate {
                         self.wake(&state);
                         return Err(Refusal::TimedOut);
                     }
-                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed[ticket as usize % TURNS]
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
                 }
             };
         }
@@ -167,9 +175,10 @@ impl Gate {
     }
 
     /// Lets the writer out.
-    pub(super) fn leave_writer(&self) {
+    pub(super) fn leave_writer(&self, undo: Undo) {
         let mut state = self.lock();
         state.writer = None;
+        state.undo = undo;
         self.wake(&state);
     }
 

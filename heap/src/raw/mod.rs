@@ -38,6 +38,7 @@ mod log_map;
 mod read;
 mod space;
 mod write;
+mod writeback;
 
 pub(crate) use arena::Arena;
 pub(crate) use buffer::Loose;
@@ -49,6 +50,7 @@ pub(crate) use log_map::LogMap;
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};
 pub(crate) use space::{RegionPlan, Space, cache_slot};
 pub(crate) use write::{Disjoint, Saved, Undo, What, Writing};
+pub(crate) use writeback::begin_writeback;
 
 /// Makes every byte of the arena count as initialised, whatever padding was last written there.
 ///

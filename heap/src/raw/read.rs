@@ -66,6 +66,15 @@ impl Space {
         ((word ^ bits) & GENERATION == 0 && slot::kind_number(word) > Kind::Record as u8).then_some(Value { at, word })
     }
 
+    /// The slot of a live list of such elements.
+    #[inline(always)]
+    pub(super) fn list_slot<T: Field>(&self, bits: u64) -> Option<Value> {
+        let list = self.value(bits)?;
+        let kind = slot::kind_number(list.word);
+        let is_list = kind == Kind::ListInline as u8 || kind == Kind::ListSpilled as u8;
+        (is_list && self.shape_is::<T>(slot::aux(list.word))).then_some(list)
+    }
+
     /// The word at an offset of mapped memory that is no padding.
     #[inline(always)]
     pub(super) fn word(&self, at: u64) -> u64 {
@@ -150,6 +159,12 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub(crate) fn value(self, bits: u64) -> Option<Value> {
         self.space.value(bits)
+    }
+
+    /// The slot of a live list of such elements.
+    #[inline(always)]
+    pub(crate) fn list_slot<T: Field>(self, bits: u64) -> Option<Value> {
+        self.space.list_slot::<T>(bits)
     }
 
     /// The word at an offset inside a live slot's header or fixed part.

@@ -207,6 +207,7 @@ impl Space {
     }
 
     /// Offset of the end of a large value that begins at `at`.
+    #[inline]
     pub(super) fn large_end(&self, at: u64) -> u64 {
         at + self.mapped(self.region_of(at))
     }

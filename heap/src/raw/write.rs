@@ -1,7 +1,5 @@
 //! Writing, and what is kept to take it back.
 
-use std::sync::MutexGuard;
-
 use super::read::Value;
 use super::{Gate, Space, View, settle};
 use crate::field::{Field, Record};
@@ -70,12 +68,14 @@ impl Undo {
 pub(crate) struct Writing<'a> {
     space: &'a Space,
     gate: &'a Gate,
-    undo: MutexGuard<'a, Undo>,
+    undo: Undo,
+    /// No slot has a flag any more: the transaction is about to end.
+    flags_cleared: bool,
 }
 
 impl<'a> Writing<'a> {
-    pub(super) const fn new(space: &'a Space, gate: &'a Gate, undo: MutexGuard<'a, Undo>) -> Self {
-        Self { space, gate, undo }
+    pub(super) const fn new(space: &'a Space, gate: &'a Gate, undo: Undo) -> Self {
+        Self { space, gate, undo, flags_cleared: false }
     }
 
     /// A view, while nothing is borrowed for writing.
@@ -108,7 +108,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Keeps bytes before they change.
-    #[inline]
+    #[inline(always)]
     fn save(&mut self, what: What, header: u64, at: u64, len: usize) {
         let old = self.undo.old.len();
         settle(self.space.arena.base());
@@ -161,9 +161,15 @@ impl<'a> Writing<'a> {
             // SAFETY: as above; the writer is exclusive (M6).
             unsafe { header.write(word | slot::TOUCHED) };
             let at = contents as usize as u64 - self.space.arena.base() as usize as u64;
-            self.save(What::Record, at - slot::HEADER, at, size_of::<T>());
+            self.save_record::<T>(at);
         }
         Some(contents)
+    }
+
+    /// Keeps a record before it changes: how many bytes is known while compiling.
+    #[inline(never)]
+    fn save_record<T>(&mut self, at: u64) {
+        self.save(What::Record, at - slot::HEADER, at, size_of::<T>());
     }
 
     /// Keeps a value's slot from its header to `len` bytes, once in a transaction; after that its fixed part may be
@@ -243,7 +249,7 @@ impl<'a> Writing<'a> {
             return;
         }
         // Appending to a list one by one keeps one growing range.
-        let undo = &mut *self.undo;
+        let undo = &mut self.undo;
         if let Some(last) = undo.saved.last_mut()
             && last.header == value.at
             && last.what == what
@@ -313,7 +319,9 @@ impl<'a> Writing<'a> {
 
     /// Puts every kept range back, newest first. The slots given out are left to the caller.
     pub(crate) fn restore(&mut self) {
-        let undo = &mut *self.undo;
+        // Old bytes of headers may have flags.
+        self.flags_cleared = false;
+        let undo = &mut self.undo;
         for saved in undo.saved.iter().rev() {
             // SAFETY: these very bytes were read from there (M1, M4); the writer is exclusive (M6).
             let place = unsafe { self.space.arena.bytes_mut(saved.at, saved.len as u64) };
@@ -325,10 +333,14 @@ impl<'a> Writing<'a> {
     pub(crate) fn finish(&mut self) {
         self.clear_flags();
         self.undo.clear();
+        self.flags_cleared = false;
     }
 
     /// Clears the flags of every slot that the transaction touched; from here on it can only be ended or taken back.
     pub(crate) fn clear_flags(&mut self) {
+        if std::mem::replace(&mut self.flags_cleared, true) {
+            return;
+        }
         let flags = !(slot::TOUCHED | slot::UNOWNED);
         for position in 0..self.undo.saved.len() {
             let header = self.undo.saved[position].header;
@@ -358,6 +370,6 @@ impl Drop for Writing<'_> {
             self.restore();
             self.finish();
         }
-        self.gate.leave_writer();
+        self.gate.leave_writer(std::mem::take(&mut self.undo));
     }
 }

@@ -55,6 +55,9 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     /// Makes all earlier writes, allocations and lengths of the file durable.
     fn sync(&self, file: File) -> io::Result<()>;
 
+    /// A hint that these bytes are going to be synced, so that the disk may begin; it promises nothing.
+    fn begin_sync(&self, _: File, _: u64, _: u64) {}
+
     /// Takes room on the disk for `len` bytes at `offset`, lengthening the file where needed: later writes there do
     /// not fail for want of room. Fresh bytes read as zero.
     fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()>;

@@ -114,6 +114,10 @@ impl Storage for RealStorage {
         self.file(file).sync_data()
     }
 
+    fn begin_sync(&self, file: File, offset: u64, len: u64) {
+        crate::raw::begin_writeback(self.file(file).as_raw_fd(), offset, len);
+    }
+
     fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()> {
         let target = self.file(file);
         let allocated = rustix::fs::fallocate(target, FallocateFlags::empty(), offset, len);

@@ -43,6 +43,12 @@ impl Programs {
         self.values.get(shape as usize)
     }
 
+    /// Whether any value may have padding.
+    pub fn have_padding(&self) -> bool {
+        let entries = self.entries.iter().flatten().map(|entry| &entry.entry);
+        self.values.iter().chain(entries).any(Program::has_padding)
+    }
+
     /// The program of the entries of a map or sorted map with this shape number.
     #[inline]
     pub fn entry(&self, shape: u32) -> Option<&EntryProgram> {
@@ -242,7 +248,6 @@ impl<'a> Compiler<'a> {
         let before = self.push(Step::Repeat { at, count })?;
         let around = std::mem::replace(&mut self.around, size as u32);
         self.depth += 1;
-        self.program.loops = self.program.loops.max(self.depth);
         let start = self.label();
         self.shape(element, 0)?;
         self.depth -= 1;
@@ -251,6 +256,7 @@ impl<'a> Compiler<'a> {
             // Nothing has to hold of the elements.
             self.program.steps.truncate(before);
         } else {
+            self.program.loops = self.program.loops.max(self.depth + 1);
             self.push(Step::Again { stride: size as u32, start })?;
         }
         self.label();
