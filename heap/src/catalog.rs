@@ -31,6 +31,14 @@ pub(crate) struct Catalog {
     dirty_roots: Vec<u32>,
 }
 
+/// One write for every so many bytes: an operation must fit a frame, and a frame a segment.
+fn write_in_pieces(at: u64, bytes: &[u8], emit: &mut impl FnMut(Operation<'_>)) {
+    const PIECE: usize = 4 * BLOCK as usize;
+    for (at, bytes) in (at..).step_by(PIECE).zip(bytes.chunks(PIECE)) {
+        emit(Operation::Write { at, bytes });
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct StreamState {
     at: u64,
@@ -194,7 +202,7 @@ impl Catalog {
         if let Some(registry) = registry {
             let stream = self.streams[Stream::Registry as usize];
             emit(Operation::Zero { at: stream.at, len: stream.capacity as u32 });
-            emit(Operation::Write { at: stream.at, bytes: registry });
+            write_in_pieces(stream.at, registry, &mut emit);
         }
         if self.root_dirty {
             emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
@@ -213,7 +221,7 @@ impl Catalog {
         if rewrite {
             emit(Operation::Zero { at, len: capacity as u32 });
             let all: Vec<u8> = (0..count).flat_map(bytes).collect();
-            emit(Operation::Write { at, bytes: &all });
+            write_in_pieces(at, &all, emit);
         } else {
             for number in dirty {
                 emit(Operation::Write { at: at + u64::from(number) * N as u64, bytes: &bytes(number) });

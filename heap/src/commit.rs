@@ -5,11 +5,12 @@ use std::sync::Arc;
 use migrate::{ByteOrder, Programs};
 
 use crate::error::Result;
-use crate::format::catalog::TableKind;
+use crate::format::catalog::{ExtentEntry, TableKind};
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
 use crate::format::{BLOCK, REGION};
 use crate::ownership;
+use crate::planted::planted;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
 use crate::state::State;
@@ -35,6 +36,7 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;
+    sync_base(state, shared, &direct)?;
     emit_saved(state, raw, &direct, &mut payload);
     emit_fresh(state, raw, &direct, &mut payload);
     for &header in &state.counted_up {
@@ -124,31 +126,59 @@ impl Direct {
     }
 }
 
-/// Writes and syncs the fresh extents when they are many; else the frame zeroes their place in the file first.
-fn write_fresh_extents(state: &State, shared: &Shared, raw: &Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
-    let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
-    let total: u64 = fresh().map(|extent| extent.len).sum();
+/// Writes the fresh extents when they are many; else the frame zeroes their place in the file first.
+fn write_fresh_extents(
+    state: &State,
+    shared: &Shared,
+    raw: &mut Writing<'_>,
+    payload: &mut Vec<u8>,
+) -> Result<Direct> {
+    let fresh = state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
+    let fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
     let mut direct = Direct::default();
-    for extent in fresh().filter(|extent| extent.len > 0) {
-        if total < DIRECT {
+    if fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
+        for extent in fresh {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {
                 Operation::Zero { at, len: len as u32 }.encode(payload);
             }
-            continue;
         }
+        return Ok(direct);
+    }
+    let start = |extent: &ExtentEntry| raw.space().region_at(extent.region) + u64::from(extent.offset);
+    direct.ranges = fresh.iter().map(|extent| (start(extent), extent.len)).collect();
+    direct.ranges.sort_unstable();
+    clear_flags(raw, &direct);
+    for extent in fresh {
         let start = raw.space().region_at(extent.region) + u64::from(extent.offset);
-        direct.ranges.push((start, extent.len));
         for (offset, len) in pieces(0, extent.len, REGION) {
             let bytes = raw.view().slot_bytes(start + offset, len);
             shared.write_fresh(extent.at + offset, bytes)?;
             Operation::Publish { at: extent.at + offset, len: len as u32, crc: crc32fast::hash(bytes) }.encode(payload);
         }
     }
-    if !direct.ranges.is_empty() {
-        direct.ranges.sort_unstable();
-        shared.sync_fresh()?;
-    }
     Ok(direct)
+}
+
+/// The frame may name only what is durable: the bytes of extents that it publishes, and the length of the file.
+fn sync_base(state: &mut State, shared: &Shared, direct: &Direct) -> Result<()> {
+    let length = state.catalog.file.outgrew_durable_len() && !planted!(shared.storage, LengthNotSynced);
+    let contents = !direct.ranges.is_empty() && !planted!(shared.storage, FreshExtentsNotSynced);
+    if length || contents {
+        shared.sync_fresh()?;
+        state.catalog.file.synced();
+    }
+    Ok(())
+}
+
+/// What was written to an extent goes to the file as it is, and the flags of headers are not for the file. Nobody
+/// asks for them after ownership was settled.
+fn clear_flags(raw: &mut Writing<'_>, direct: &Direct) {
+    let written = |header: &u64| direct.around(*header) != (0, 0);
+    let saved = raw.undo().saved.iter().map(|saved| saved.header);
+    let headers: Vec<u64> = saved.chain(raw.undo().fresh.iter().copied()).filter(written).collect();
+    for header in headers {
+        raw.flag(header, slot::TOUCHED | slot::UNOWNED, false);
+    }
 }
 
 fn pieces(start: u64, len: u64, longest: u64) -> impl Iterator<Item = (u64, u64)> {

@@ -37,6 +37,8 @@ mod handles;
 mod heap;
 #[cfg(feature = "arena")]
 mod key;
+#[cfg(all(test, feature = "arena", feature = "simulated"))]
+mod laws;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
@@ -52,11 +54,14 @@ mod options;
 mod ownership;
 #[cfg(feature = "arena")]
 mod raw;
+pub mod planted;
 pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
 #[cfg(feature = "arena")]
 mod shared;
+#[cfg(all(feature = "arena", feature = "simulated"))]
+pub mod simulated;
 #[cfg(feature = "arena")]
 mod snapshot;
 #[cfg(feature = "arena")]

@@ -16,6 +16,7 @@ use crate::format::slot::{self, Kind};
 use crate::handles::{List, Ref};
 use crate::log::Log;
 use crate::options::Options;
+use crate::planted::planted;
 use crate::raw::{Gate, Refusal, Space, View};
 use crate::state::State;
 use crate::stats::Stats;
@@ -73,12 +74,12 @@ impl Shared {
         let _ = self.poison.set(error.to_string());
     }
 
-    /// A failed allocation: no room, which leaves everything as it was, or worse.
+    /// A failed allocation: no room, which leaves everything as it was, or worse, which poisons the heap.
     pub(crate) fn no_room(&self, error: io::Error) -> Error {
         if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) {
             Error::NoRoom(error)
         } else {
-            Error::Io { action: format!("allocate room in {}", self.path.display()), source: error }
+            self.poisoned("allocate room in", error)
         }
     }
 
@@ -122,28 +123,26 @@ impl Shared {
     pub(crate) fn wait_durable(&self, sequence: Sequence) -> Result<()> {
         let Some(log) = &self.log else { return Err(Error::NoDisk) };
         self.check_usable()?;
+        if planted!(self.storage, AcknowledgedBeforeSync) {
+            return Ok(());
+        }
         log.sync_sequence(sequence.number()).inspect_err(|error| self.poison(error))
     }
 
     /// Writes a part of a fresh extent to the base; it is published by the frame that follows.
     pub(crate) fn write_fresh(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))
+        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.poisoned("write", error))
     }
 
-    /// Makes what was written to fresh extents durable.
+    /// Makes what was written to fresh extents durable, and the file's length.
     pub(crate) fn sync_fresh(&self) -> Result<()> {
-        self.storage.sync(File::Base).map_err(|error| {
-            let error = self.failed_fresh("sync", error);
-            self.poison(&error);
-            error
-        })
+        self.storage.sync(File::Base).map_err(|error| self.poisoned("sync", error))
     }
 
-    fn failed_fresh(&self, what: &str, error: io::Error) -> Error {
-        match self.no_room(error) {
-            Error::Io { source, .. } => Error::Io { action: format!("{what} {}", self.path.display()), source },
-            error => error,
-        }
+    fn poisoned(&self, what: &str, source: io::Error) -> Error {
+        let error = Error::Io { action: format!("{what} {}", self.path.display()), source };
+        self.poison(&error);
+        error
     }
 
     /// Why a handle names no live record; or the record, when its type had only not been bound yet.

@@ -1,10 +1,11 @@
 //! Following the chain.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{Corruption, Error, Place, Result};
 use crate::format::frame::{FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
 use crate::format::header::LogStart;
+use crate::planted::planted;
 use crate::storage::{File, Storage};
 
 /// Which segment of the file has which ordinal, of one epoch.
@@ -65,25 +66,44 @@ impl Segments {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(storage: &dyn Storage, epoch: u64) -> Result<Self> {
-        let failed = |source| Error::Io { action: "read the log".into(), source };
-        let len = storage.len(File::Log).map_err(failed)?;
         let mut by_ordinal = HashMap::new();
-        for segment in 0..len / SEGMENT {
-            let mut bytes = [0; SEGMENT_HEADER];
-            storage.read_at(File::Log, segment * SEGMENT, &mut bytes).map_err(failed)?;
-            if let Some((header, _)) = SegmentHeader::parse(&bytes)
-                && header.epoch == epoch
-            {
+        for_each_segment(storage, |segment, header| {
+            if header.epoch == epoch {
                 by_ordinal.insert(header.ordinal, segment);
             }
-        }
+        })?;
         Ok(Self { epoch, by_ordinal })
+    }
+
+    /// The epochs that the segments of a log file have.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn epochs(storage: &dyn Storage) -> Result<HashSet<u64>> {
+        let mut epochs = HashSet::new();
+        for_each_segment(storage, |_, header| {
+            epochs.insert(header.epoch);
+        })?;
+        Ok(epochs)
     }
 
     /// Positions in the file.
     pub fn positions(&self) -> Vec<u64> {
         self.by_ordinal.values().copied().collect()
     }
+}
+
+fn for_each_segment(storage: &dyn Storage, mut visit: impl FnMut(u64, SegmentHeader)) -> Result<()> {
+    let failed = |source| Error::Io { action: "read the log".into(), source };
+    let len = storage.len(File::Log).map_err(failed)?;
+    for segment in 0..len / SEGMENT {
+        let mut bytes = [0; SEGMENT_HEADER];
+        storage.read_at(File::Log, segment * SEGMENT, &mut bytes).map_err(failed)?;
+        if let Some((header, _)) = SegmentHeader::parse(&bytes) {
+            visit(segment, header);
+        }
+    }
+    Ok(())
 }
 
 /// Follows the chain from `start`, whose transactions have sequences after `sequence`, and shows each frame of a whole
@@ -118,7 +138,7 @@ pub fn scan(
             Some((at, len)) if *at == segment => *len = end,
             _ => touched.push((segment, end)),
         }
-        if last {
+        if last || planted!(storage, FirstFrameCommits) {
             tail.end = chain.position();
             tail.sequence = sequence;
             tail.frames += pending;
@@ -168,7 +188,7 @@ impl<'a> Chain<'a> {
             return Ok(false);
         }
         if let Some(link) = link {
-            if header.link != link {
+            if header.link != link && !planted!(self.storage, LinkNotChecked) {
                 return Ok(false);
             }
             self.at = LogStart { epoch: header.epoch, ordinal, offset: SEGMENT_HEADER as u32, chain };
@@ -183,15 +203,24 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let here = self.bytes.get(self.at.offset as usize..).unwrap_or_default();
-        if FrameHeader::parse(here, self.at.chain).is_none() && !self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+        if self.parse(here).is_none() && !self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
             return Ok(None);
         }
         let start = self.at.offset as usize;
         let here = self.bytes.get(start..).unwrap_or_default();
-        let Some((header, payload, chain)) = FrameHeader::parse(here, self.at.chain) else { return Ok(None) };
+        let Some((header, payload, chain)) = self.parse(here) else { return Ok(None) };
         self.at.offset += (crate::format::frame::FRAME_HEADER + payload.len()) as u32;
         self.at.chain = chain;
         Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
+    }
+
+    /// The frame at the start of `bytes` when it follows the chain.
+    fn parse<'b>(&self, bytes: &'b [u8]) -> Option<(FrameHeader, &'b [u8], u32)> {
+        #[cfg(planted)]
+        if let Some(bug) = self.storage.planted() {
+            return crate::planted::parse_frame(bug, bytes, self.at.chain);
+        }
+        FrameHeader::parse(bytes, self.at.chain)
     }
 
     /// Offset in the file of the segment the walk is in, and how far into it it is.

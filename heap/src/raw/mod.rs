@@ -29,6 +29,8 @@ mod layout;
 mod lock;
 mod log_map;
 mod read;
+#[cfg(all(test, feature = "simulated"))]
+pub(crate) mod laws;
 #[cfg(test)]
 mod smoke;
 mod space;
