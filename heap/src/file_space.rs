@@ -27,7 +27,8 @@ struct Pending {
 }
 
 impl FileSpace {
-    /// The room of a file in which `taken` runs (offset, length) are taken, headers and catalog root included.
+    /// The room of a file, which was synced, in which `taken` runs (offset, length) are taken, headers and catalog root
+    /// included.
     pub(crate) fn new(mut taken: Vec<(u64, u64)>) -> Self {
         taken.sort_unstable();
         let mut gaps = BTreeMap::new();
@@ -38,7 +39,7 @@ impl FileSpace {
             }
             end = end.max(at + len);
         }
-        Self { gaps, end, durable_len: 0, pending: Vec::new() }
+        Self { gaps, end, durable_len: end, pending: Vec::new() }
     }
 
     /// Whether the file must be synced before a frame may name what was taken: its length would be lost with it.

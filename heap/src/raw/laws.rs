@@ -1,6 +1,6 @@
 //! The records of the laws, written out as the derive writes them.
 
-use migrate::{Attributes, Body, Field as Member, Shape, TypeDescriptor};
+use migrate::{Body, Field as Member, Shape, TypeDescriptor};
 
 use super::field::{Field, Record};
 use crate::{Bytes, Describer, List, Ref, Text};
@@ -20,12 +20,12 @@ macro_rules! record {
                     name: stringify!($name).to_owned(),
                     size: size_of::<Self>() as u32,
                     align: align_of::<Self>() as u32,
-                    attributes: Attributes::default(),
+                    attributes: Default::default(),
                     body: Body::Struct(vec![$(Member {
                         name: stringify!($field).to_owned(),
                         offset: std::mem::offset_of!(Self, $field) as u32,
                         shape: <$kind as Field>::describe(describer),
-                        attributes: Attributes::default(),
+                        attributes: Default::default(),
                     }),*]),
                 })
             }

@@ -83,6 +83,15 @@ impl SimulatedDisk {
         Arc::new(Self { planted, ..Self::bare(image) })
     }
 
+    /// Another disk with these files, and the same bug if there is one.
+    pub fn like(&self, image: Image) -> Arc<Self> {
+        Arc::new(Self {
+            #[cfg(planted)]
+            planted: self.planted,
+            ..Self::bare(image)
+        })
+    }
+
     fn bare(image: Image) -> Self {
         let inner = Inner {
             start: image.clone(),

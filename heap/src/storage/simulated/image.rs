@@ -113,8 +113,12 @@ impl Pages {
             let within = (offset % PAGE as u64) as usize;
             let len = bytes.len().min(PAGE - within);
             let (now, later) = bytes.split_at(len);
-            let page = self.pages[(offset / PAGE as u64) as usize].get_or_insert_with(|| Arc::new([0; PAGE]));
-            Arc::make_mut(page)[within..within + len].copy_from_slice(now);
+            let slot = &mut self.pages[(offset / PAGE as u64) as usize];
+            // Pages of zeros take no memory.
+            if slot.is_some() || now.iter().any(|&byte| byte != 0) {
+                let page = slot.get_or_insert_with(|| Arc::new([0; PAGE]));
+                Arc::make_mut(page)[within..within + len].copy_from_slice(now);
+            }
             offset += len as u64;
             bytes = later;
         }
