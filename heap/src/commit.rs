@@ -161,8 +161,11 @@ fn write_fresh_extents(
 
 /// The frame may name only what is durable: the bytes of extents that it publishes, and the length of the file.
 fn sync_base(state: &mut State, shared: &Shared, direct: &Direct) -> Result<()> {
+    let contents = !direct.ranges.is_empty();
+    if contents && planted!(shared.storage, FreshExtentsNotSynced) {
+        return Ok(());
+    }
     let length = state.catalog.file.outgrew_durable_len() && !planted!(shared.storage, LengthNotSynced);
-    let contents = !direct.ranges.is_empty() && !planted!(shared.storage, FreshExtentsNotSynced);
     if length || contents {
         shared.sync_fresh()?;
         state.catalog.file.synced();

@@ -94,15 +94,15 @@ impl Bug {
 /// The frame at the start of `bytes` as a library with this bug sees it.
 #[cfg(planted)]
 pub(crate) fn parse_frame(bug: Bug, bytes: &[u8], chain: u32) -> Option<(FrameHeader, &[u8], u32)> {
-    use crate::format::bytes::{u32_at, u64_at};
     match bug {
         Bug::FramesNotChained => FrameHeader::parse(bytes, 0),
         Bug::FrameChecksumIgnored => {
             let head = bytes.get(..FRAME_HEADER)?;
-            let (payload, flags) = (u32_at(head, 0), u32_at(head, 4));
+            let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap_or_default());
+            let (payload, flags, sequence) = (word(0), word(4), u64::from(word(8)) | u64::from(word(12)) << 32);
             let contents = bytes.get(FRAME_HEADER..FRAME_HEADER.checked_add(payload as usize)?)?;
-            let frame = FrameHeader { payload, last: flags == 1, sequence: u64_at(head, 8) };
-            (payload >= 8 && payload.is_multiple_of(8) && flags <= 1).then(|| (frame, contents, u32_at(head, 16)))
+            let frame = FrameHeader { payload, last: flags == 1, sequence };
+            (payload >= 8 && payload.is_multiple_of(8) && flags <= 1).then(|| (frame, contents, word(16)))
         }
         _ => FrameHeader::parse(bytes, chain),
     }

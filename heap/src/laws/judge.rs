@@ -159,7 +159,7 @@ fn live_on(disk: Arc<SimulatedDisk>, sequence: u64, state: &str, random: &mut Ra
 }
 
 /// A panic is a verdict too.
-fn quietly<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(super) fn quietly<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result,
         Err(panic) => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::guard::Reader;
-use crate::raw::laws::{Board, Item, Left, Right};
+use crate::raw::laws::{Board, Item, Left, Right, Wide};
 use crate::storage::simulated::{Image, Journal, SimulatedDisk};
 use crate::{Durability, Error, Heap, Options, Read, Record, Ref, Result, Transaction, simulated};
 
@@ -277,6 +277,9 @@ pub(super) fn dump(reader: &impl Look) -> String {
                 let (bits, id, value, done) = (handle.to_bits(), item.id, item.value, item.done);
                 let _ = writeln!(text, "{bits:x} {id} {value} {name} {}/{crc:x} {next:?} {done}", data.len());
             }
+        } else if name == "wide" {
+            let wide = reader.get(reader.look::<Wide>("wide").unwrap().unwrap()).unwrap();
+            let _ = writeln!(text, "{:x?}", &wide.words[..4]);
         } else if name.starts_with("left") {
             let left = reader.get(reader.look::<Left>(&name).unwrap().unwrap()).unwrap();
             let _ = writeln!(text, "{} {}", left.id, reader.get_text(left.name).unwrap());

@@ -11,9 +11,11 @@ mod planted;
 mod workload;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use judge::{Budget, Judge, Verdict};
+use judge::{Budget, Judge, Verdict, quietly};
 use life::{Life, Story};
 use workload::{Kind, live};
 
@@ -22,10 +24,6 @@ use crate::storage::simulated::{Fault, SimulatedDisk};
 
 fn number_from(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-fn new_disk() -> std::sync::Arc<SimulatedDisk> {
-    SimulatedDisk::new(simulated::empty(7))
 }
 
 /// How many states of the ordinary run, on average.
@@ -60,83 +58,129 @@ fn judge(story: &Story, budget: Budget) -> Result<(u64, u64), String> {
     Ok((states.into_inner(), opened.into_inner()))
 }
 
-/// A life without failures, cut off after each of its events.
-fn commits_survive(kind: Kind, lives: u64, states: u64, open_every: u64) {
-    let begun = std::time::Instant::now();
-    let (mut all, mut all_opened, mut events) = (0, 0, 0);
-    for seed in first_seed()..first_seed() + lives {
-        let mut life = Life::on(new_disk());
-        live(&mut life, kind, kind.steps(), seed);
-        life.close();
-        let story = life.story();
-        events += life.disk.position();
-        let (states, opened) = judge(&story, Budget { states: states * scale(), open_every, seed })
-            .unwrap_or_else(|why| panic!("HEAP_LAW_SEED={seed}, {kind:?}: {why}"));
-        all += states;
-        all_opened += opened;
-    }
-    let rate = all as f64 / begun.elapsed().as_secs_f64();
-    println!("{kind:?}: {all} states after {events} events, {all_opened} opened as heaps, {rate:.0} states a second");
+/// A law, and how much of it is tried.
+#[derive(Debug, Clone, Copy)]
+enum Law {
+    /// A life without failures is cut off after each of its events.
+    CommitsSurvive { kind: Kind, states: u64, open_every: u64 },
+    /// One call of a life fails, each call in turn. Want of room takes a transaction back; anything else makes the heap
+    /// refuse everything until it is opened again. After each event the life is cut off as well.
+    FailuresAreEndured { kind: Kind, steps: u64, error: io::ErrorKind, every: usize, states: u64 },
 }
+
+/// States that were judged, and how many of them by opening them as heaps.
+type Counts = (u64, u64);
+
+impl Law {
+    /// Tries the law on such disks.
+    fn try_on(self, disk: &dyn Fn() -> Arc<SimulatedDisk>, seed: u64) -> Result<Counts, String> {
+        match self {
+            Self::CommitsSurvive { kind, states, open_every } => {
+                let mut life = Life::on(disk());
+                quietly(|| {
+                    live(&mut life, kind, kind.steps(), seed);
+                    Ok(())
+                })?;
+                life.close();
+                judge(&life.story(), Budget { states: states * scale(), open_every, seed })
+            }
+            Self::FailuresAreEndured { kind, steps, error, every, states } => {
+                let live_with = |fault| {
+                    let mut life = Life::on(disk());
+                    life.disk.set_fault(fault);
+                    quietly(|| {
+                        live(&mut life, kind, steps, seed);
+                        Ok(())
+                    })?;
+                    Ok::<_, String>(life)
+                };
+                let calls = live_with(None)?.disk.calls();
+                let mut all = (0, 0);
+                for call in (0..calls).step_by(every) {
+                    let named = |why| format!("call {call} fails: {why}");
+                    let life = live_with(Some(Fault { call, kind: error, lasting: false })).map_err(named)?;
+                    let budget = Budget { states: states * scale(), open_every: 40, seed: seed ^ call << 16 };
+                    let counts = judge(&life.story(), budget).map_err(named)?;
+                    all = (all.0 + counts.0, all.1 + counts.1);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// Tries it as a test.
+    fn holds(self, seeds: u64) {
+        let begun = Instant::now();
+        let mut all = (0, 0);
+        for seed in first_seed()..first_seed() + seeds {
+            let disk = || SimulatedDisk::new(simulated::empty(7));
+            let counts = self.try_on(&disk, seed);
+            let counts = counts.unwrap_or_else(|why| panic!("HEAP_LAW_SEED={seed}, {self:?}: {why}"));
+            all = (all.0 + counts.0, all.1 + counts.1);
+        }
+        let rate = all.0 as f64 / begun.elapsed().as_secs_f64();
+        println!("{self:?}: {} states, {} opened as heaps, {rate:.0} states a second", all.0, all.1);
+    }
+}
+
+const SMALL: Law = Law::CommitsSurvive { kind: Kind::Ordinary, states: 60, open_every: 50 };
+const LONG: Law = Law::CommitsSurvive { kind: Kind::Long, states: 12, open_every: 50 };
+const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 6, open_every: 60 };
+const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
+const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 8, open_every: 100 };
+const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 60, open_every: 4 };
+const NO_ROOM: Law = Law::FailuresAreEndured {
+    kind: Kind::Ordinary,
+    steps: 25,
+    error: io::ErrorKind::StorageFull,
+    every: 1,
+    states: 3,
+};
+const FAILING: Law =
+    Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::Other, every: 1, states: 4 };
+const FAILING_LONG: Law =
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::Other, every: 5, states: 3 };
+const NO_ROOM_LONG: Law =
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::StorageFull, every: 5, states: 3 };
 
 #[test]
 fn commits_survive_small_transactions() {
-    commits_survive(Kind::Ordinary, 4, 60, 40);
+    SMALL.holds(4);
 }
 
 #[test]
 fn commits_survive_long_transactions_and_a_log_that_is_used_again() {
-    commits_survive(Kind::Long, 2, 30, 60);
+    LONG.holds(1);
 }
 
 #[test]
 fn commits_survive_values_that_are_written_directly() {
-    commits_survive(Kind::Bulk, 2, 20, 60);
+    BULK.holds(1);
 }
 
 #[test]
 fn commits_survive_a_catalog_that_moves() {
-    commits_survive(Kind::Roots, 1, 20, 60);
+    ROOTS.holds(1);
+}
+
+#[test]
+fn lost_frames_stay_lost() {
+    EVEN.holds(1);
 }
 
 #[test]
 fn commits_survive_checksums_that_move() {
-    commits_survive(Kind::Far, 1, 20, 60);
-}
-
-/// The life again, with one call after the other failing: want of room takes a transaction back, and anything else
-/// makes the heap refuse everything until it is opened again; and then the power fails.
-fn failures_are_endured(kind: Kind, steps: u64, error: io::ErrorKind, every: u64, states: u64) {
-    let seed = first_seed();
-    let calls = {
-        let mut life = Life::on(new_disk());
-        live(&mut life, kind, steps, seed);
-        life.disk.calls()
-    };
-    let mut all = 0;
-    for call in (0..calls).step_by(every as usize) {
-        let mut life = Life::on(new_disk());
-        life.disk.set_fault(Some(Fault { call, kind: error, lasting: false }));
-        live(&mut life, kind, steps, seed);
-        let budget = Budget { states: states * scale(), open_every: 40, seed: seed ^ call << 16 };
-        let judged = judge(&life.story(), budget);
-        all += judged.unwrap_or_else(|why| panic!("HEAP_LAW_SEED={seed}, {kind:?}, call {call} fails: {why}")).0;
-    }
-    println!("{kind:?}, {error}: {calls} calls, {all} states");
+    FAR.holds(1);
 }
 
 #[test]
 fn want_of_room_is_endured() {
-    failures_are_endured(Kind::Ordinary, 25, io::ErrorKind::StorageFull, 1, 3);
+    NO_ROOM.holds(1);
+    NO_ROOM_LONG.holds(1);
 }
 
 #[test]
 fn failed_calls_are_endured() {
-    failures_are_endured(Kind::Ordinary, 25, io::ErrorKind::Other, 1, 4);
-}
-
-#[test]
-fn failed_calls_are_endured_in_long_transactions() {
-    failures_are_endured(Kind::Long, 12, io::ErrorKind::Other, 2, 3);
-    failures_are_endured(Kind::Long, 12, io::ErrorKind::StorageFull, 3, 3);
+    FAILING.holds(1);
+    FAILING_LONG.holds(1);
 }

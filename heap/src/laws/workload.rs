@@ -1,7 +1,7 @@
 //! What the heaps of the laws go through.
 
 use super::life::Life;
-use crate::raw::laws::{Board, Item, Left, Right};
+use crate::raw::laws::{Board, Item, Left, Right, Wide};
 use crate::storage::simulated::{Call, Random};
 use crate::{Bytes, Durability, Error, Ref, Result, Text, Transaction};
 
@@ -16,21 +16,22 @@ pub(super) enum Kind {
     Bulk,
     /// So many roots that the catalog moves.
     Roots,
+    /// Transactions whose frames all have the same length, and fill several sectors each.
+    Even,
     /// A file so long that the checksums move.
     Far,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Ordinary, Self::Long, Self::Bulk, Self::Roots, Self::Far];
-
     /// Steps of a life that is judged.
     pub(super) const fn steps(self) -> u64 {
         match self {
             Self::Ordinary => 40,
             Self::Long => 30,
-            Self::Bulk => 14,
+            Self::Bulk => 20,
             Self::Roots => 8,
-            Self::Far => 6,
+            Self::Even => 40,
+            Self::Far => 12,
         }
     }
 }
@@ -42,8 +43,11 @@ pub(super) fn live(life: &mut Life, kind: Kind, steps: u64, seed: u64) {
     while life.open().is_err() {
         endure(life);
     }
-    for _ in 0..steps {
-        let done = step(life, kind, &mut random);
+    for number in 0..steps {
+        let done = match kind {
+            Kind::Far => step_far(life, number, &mut random),
+            _ => step(life, kind, &mut random),
+        };
         match done {
             Ok(()) => {}
             Err(Error::NoRoom(_)) => assert_eq!(life.disk.failed(), Some(Call::Allocate), "no room was only there"),
@@ -68,8 +72,21 @@ fn endure(life: &mut Life) {
     life.kill();
 }
 
+/// Checkpoints before and behind the length at which the checksums move.
+fn step_far(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
+    match number {
+        1 | 7 | 10 => life.checkpoint(),
+        8 => {
+            life.kill();
+            life.open()
+        }
+        _ => life.commit(Durability::Disk, |tx| change(tx, Kind::Far, random)),
+    }
+}
+
 fn step(life: &mut Life, kind: Kind, random: &mut Random) -> Result<()> {
-    let strength = if random.below(2) == 0 { Durability::Disk } else { Durability::Process };
+    let weak = if kind == Kind::Ordinary { 2 } else { 4 };
+    let strength = if random.below(weak) == 0 { Durability::Disk } else { Durability::Process };
     match random.below(16) {
         0 => life.wait(),
         1 | 2 => life.checkpoint(),
@@ -92,7 +109,12 @@ fn step(life: &mut Life, kind: Kind, random: &mut Random) -> Result<()> {
 /// A small change that can be made to any state.
 pub(super) fn touch(tx: &mut Transaction<'_>) -> Result<()> {
     let board = board(tx)?;
-    tx.get_mut(board)?.commits += 1;
+    let board = tx.get_mut(board)?;
+    board.commits += 1;
+    let mut words = Random::new(board.commits);
+    if let Some(wide) = tx.root::<Wide>("wide")? {
+        tx.get_mut(wide)?.words = std::array::from_fn(|_| words.next());
+    }
     Ok(())
 }
 
@@ -107,6 +129,7 @@ fn change(tx: &mut Transaction<'_>, kind: Kind, random: &mut Random) -> Result<(
         Kind::Long => change_much(tx, random),
         Kind::Bulk => change_directly(tx, 1_200_000, random),
         Kind::Roots => change_roots(tx, random),
+        Kind::Even => tx.root_or_insert("wide", |_| Ok(Wide { words: [0; 160] })).map(|_| ()),
         Kind::Far => change_far(tx, random),
     }
 }

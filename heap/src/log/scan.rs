@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::{Corruption, Error, Place, Result};
-use crate::format::frame::{FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
+use crate::format::frame::{
+    FRAME_HEADER, FrameHeader, MAX_PAYLOAD, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations,
+};
 use crate::format::header::LogStart;
 use crate::planted::planted;
 use crate::storage::{File, Storage};
@@ -93,8 +95,11 @@ impl Segments {
     }
 }
 
+fn failed(source: std::io::Error) -> Error {
+    Error::Io { action: "read the log".into(), source }
+}
+
 fn for_each_segment(storage: &dyn Storage, mut visit: impl FnMut(u64, SegmentHeader)) -> Result<()> {
-    let failed = |source| Error::Io { action: "read the log".into(), source };
     let len = storage.len(File::Log).map_err(failed)?;
     for segment in 0..len / SEGMENT {
         let mut bytes = [0; SEGMENT_HEADER];
@@ -162,27 +167,30 @@ pub fn scan(
     Ok(tail)
 }
 
-/// A walk along the chain, a segment in memory at a time.
+/// A walk along the chain, a segment in memory at a time, and of that only as much as the frames reach.
 struct Chain<'a> {
     storage: &'a dyn Storage,
     segments: &'a Segments,
+    /// The segment's bytes up to `read`; zeros behind.
     bytes: Vec<u8>,
+    read: usize,
     segment: u64,
     at: LogStart,
 }
 
+/// Bytes of a segment that are read at a time.
+const PIECE: usize = 16 * 1024;
+
 impl<'a> Chain<'a> {
     fn new(storage: &'a dyn Storage, segments: &'a Segments, start: LogStart) -> Self {
-        Self { storage, segments, bytes: Vec::new(), segment: 0, at: start }
+        Self { storage, segments, bytes: Vec::new(), read: 0, segment: 0, at: start }
     }
 
     /// Goes to a segment; with a link, only if it links to that chain value, and at its start.
     fn enter(&mut self, ordinal: u64, link: Option<u32>) -> Result<bool> {
         let Some(&segment) = self.segments.by_ordinal.get(&ordinal) else { return Ok(false) };
-        let mut bytes = vec![0; SEGMENT as usize];
-        let read = self.storage.read_at(File::Log, segment * SEGMENT, &mut bytes);
-        read.map_err(|source| Error::Io { action: "read the log".into(), source })?;
-        let head = bytes[..SEGMENT_HEADER].try_into().unwrap_or([0; SEGMENT_HEADER]);
+        let mut head = [0; SEGMENT_HEADER];
+        self.storage.read_at(File::Log, segment * SEGMENT, &mut head).map_err(failed)?;
         let Some((header, chain)) = SegmentHeader::parse(&head) else { return Ok(false) };
         if header.epoch != self.segments.epoch || header.ordinal != ordinal {
             return Ok(false);
@@ -193,24 +201,52 @@ impl<'a> Chain<'a> {
             }
             self.at = LogStart { epoch: header.epoch, ordinal, offset: SEGMENT_HEADER as u32, chain };
         }
-        self.bytes = bytes;
+        self.bytes.resize(SEGMENT as usize, 0);
+        // What lies before the first frame is not asked for.
+        self.read = self.at.offset as usize / PIECE * PIECE;
         self.segment = segment;
         Ok(true)
+    }
+
+    /// Reads on until `end`, or the segment's end.
+    fn read_to(&mut self, end: usize) -> Result<()> {
+        let end = end.next_multiple_of(PIECE).min(self.bytes.len());
+        if end > self.read {
+            let at = self.segment * SEGMENT + self.read as u64;
+            self.storage.read_at(File::Log, at, &mut self.bytes[self.read..end]).map_err(failed)?;
+            self.read = end;
+        }
+        Ok(())
+    }
+
+    /// The header of the frame that follows the chain here, in this segment, and the chain value after it. All of the
+    /// frame is in memory then.
+    fn find(&mut self) -> Result<Option<(FrameHeader, u32)>> {
+        let start = self.at.offset as usize;
+        self.read_to(start + FRAME_HEADER)?;
+        let Some(len) = self.bytes.get(start..start + 4) else { return Ok(None) };
+        let payload = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
+        if payload > MAX_PAYLOAD {
+            return Ok(None);
+        }
+        self.read_to(start + FRAME_HEADER + payload)?;
+        Ok(self.parse(&self.bytes[start..]).map(|(header, _, chain)| (header, chain)))
     }
 
     fn next(&mut self) -> Result<Option<Frame<'_>>> {
         if self.bytes.is_empty() {
             return Ok(None);
         }
-        let here = self.bytes.get(self.at.offset as usize..).unwrap_or_default();
-        if self.parse(here).is_none() && !self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
-            return Ok(None);
+        let mut found = self.find()?;
+        if found.is_none() && self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+            found = self.find()?;
         }
+        let Some((header, chain)) = found else { return Ok(None) };
         let start = self.at.offset as usize;
-        let here = self.bytes.get(start..).unwrap_or_default();
-        let Some((header, payload, chain)) = self.parse(here) else { return Ok(None) };
-        self.at.offset += (crate::format::frame::FRAME_HEADER + payload.len()) as u32;
+        let end = start + FRAME_HEADER + header.payload as usize;
+        self.at.offset = end as u32;
         self.at.chain = chain;
+        let payload = &self.bytes[start + FRAME_HEADER..end];
         Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
     }
 

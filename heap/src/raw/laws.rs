@@ -44,3 +44,4 @@ record!(Board { commits: u64, items: List<Ref<Item>> });
 record!(Item { id: u64, value: u64, name: Text, data: Bytes, next: Option<Ref<Item>>, done: bool });
 record!(Left { id: u64, name: Text });
 record!(Right { id: u32, done: bool, other: Option<Ref<Left>> });
+record!(Wide { words: [u64; 160] });
