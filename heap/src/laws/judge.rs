@@ -1,9 +1,10 @@
 //! What must hold after a power cut.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::life::{Life, Story, dump, options};
 use super::workload;
@@ -22,10 +23,21 @@ pub(super) struct Budget {
     pub(super) seed: u64,
 }
 
-/// A judge remembers which recovered files it found good, by their contents, so that each is opened once.
+/// Recovered files that were opened and found good: the sequence, and what tells their contents and the state that was
+/// expected from others. Each is opened once.
+#[derive(Debug, Default)]
+pub(super) struct Good(Mutex<HashSet<(u64, u64, u64)>>);
+
+impl Good {
+    fn known(&self) -> MutexGuard<'_, HashSet<(u64, u64, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of those who judge a story.
 pub(super) struct Judge<'a> {
     story: &'a Story,
-    good: HashSet<(u64, usize, u64)>,
+    good: &'a Good,
     pub(super) states: u64,
     pub(super) opened: u64,
 }
@@ -34,8 +46,8 @@ pub(super) struct Judge<'a> {
 pub(super) type Verdict = Result<(), String>;
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(story: &'a Story) -> Self {
-        Self { story, good: HashSet::new(), states: 0, opened: 0 }
+    pub(super) const fn new(story: &'a Story, good: &'a Good) -> Self {
+        Self { story, good, states: 0, opened: 0 }
     }
 
     /// Cuts the power after every `of`-th event from `part` on, in many ways.
@@ -97,11 +109,13 @@ impl<'a> Judge<'a> {
         let draw = |counter: u64| counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let recovered = recover::recover(&storage, Path::new("simulated"), draw).map_err(|error| error.to_string())?;
         let header = recovered.headers.header;
-        let Some((from, expected)) = self.story.version_at(header.sequence, position) else {
+        let Some((_, expected)) = self.story.version_at(header.sequence, position) else {
             return Err(format!("commit {} never was", header.sequence));
         };
-        let key = (header.sequence, from, disk.image().digest(BLOCK, header.file_len));
-        if self.good.contains(&key) {
+        let mut hasher = DefaultHasher::new();
+        expected.hash(&mut hasher);
+        let key = (header.sequence, hasher.finish(), disk.image().digest(BLOCK, header.file_len));
+        if self.good.known().contains(&key) {
             return Ok(header.sequence);
         }
         let heap = simulated::open(disk, options()).map_err(|error| error.to_string())?;
@@ -110,7 +124,7 @@ impl<'a> Judge<'a> {
         if expected != found {
             return Err(format!("commit {} is\n{found}and was\n{expected}", header.sequence));
         }
-        self.good.insert(key);
+        self.good.known().insert(key);
         self.opened += 1;
         Ok(header.sequence)
     }

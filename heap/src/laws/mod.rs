@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use judge::{Budget, Judge, Verdict, quietly};
+use judge::{Budget, Good, Judge, Verdict, quietly};
 use life::{Life, Story};
 use workload::{Kind, live};
 
@@ -36,7 +36,7 @@ fn first_seed() -> u64 {
 }
 
 /// Judges a story on two threads; how many states there were.
-fn judge(story: &Story, budget: Budget) -> Result<(u64, u64), String> {
+fn judge(story: &Story, good: &Good, budget: Budget) -> Result<(u64, u64), String> {
     const PARTS: usize = 2;
     let (states, opened) = (AtomicU64::new(0), AtomicU64::new(0));
     let verdicts: Vec<Verdict> = std::thread::scope(|scope| {
@@ -44,7 +44,7 @@ fn judge(story: &Story, budget: Budget) -> Result<(u64, u64), String> {
             .map(|part| {
                 let (states, opened) = (&states, &opened);
                 scope.spawn(move || {
-                    let mut judge = Judge::new(story);
+                    let mut judge = Judge::new(story, good);
                     let verdict = judge.judge(budget, part, PARTS);
                     states.fetch_add(judge.states, Ordering::Relaxed);
                     opened.fetch_add(judge.opened, Ordering::Relaxed);
@@ -82,7 +82,7 @@ impl Law {
                     Ok(())
                 })?;
                 life.close();
-                judge(&life.story(), Budget { states: states * scale(), open_every, seed })
+                judge(&life.story(), &Good::default(), Budget { states: states * scale(), open_every, seed })
             }
             Self::FailuresAreEndured { kind, steps, error, every, states } => {
                 let live_with = |fault| {
@@ -96,11 +96,12 @@ impl Law {
                 };
                 let calls = live_with(None)?.disk.calls();
                 let mut all = (0, 0);
+                let good = Good::default();
                 for call in (0..calls).step_by(every) {
                     let named = |why| format!("call {call} fails: {why}");
                     let life = live_with(Some(Fault { call, kind: error, lasting: false })).map_err(named)?;
-                    let budget = Budget { states: states * scale(), open_every: 40, seed: seed ^ call << 16 };
-                    let counts = judge(&life.story(), budget).map_err(named)?;
+                    let budget = Budget { states: states * scale(), open_every: 100, seed: seed ^ call << 16 };
+                    let counts = judge(&life.story(), &good, budget).map_err(named)?;
                     all = (all.0 + counts.0, all.1 + counts.1);
                 }
                 Ok(all)
@@ -125,10 +126,10 @@ impl Law {
 
 const SMALL: Law = Law::CommitsSurvive { kind: Kind::Ordinary, states: 60, open_every: 50 };
 const LONG: Law = Law::CommitsSurvive { kind: Kind::Long, states: 12, open_every: 50 };
-const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 6, open_every: 60 };
+const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 5, open_every: 60 };
 const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
 const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 8, open_every: 100 };
-const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 60, open_every: 4 };
+const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
 const NO_ROOM: Law = Law::FailuresAreEndured {
     kind: Kind::Ordinary,
     steps: 25,
@@ -139,9 +140,9 @@ const NO_ROOM: Law = Law::FailuresAreEndured {
 const FAILING: Law =
     Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::Other, every: 1, states: 4 };
 const FAILING_LONG: Law =
-    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::Other, every: 5, states: 3 };
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::Other, every: 8, states: 3 };
 const NO_ROOM_LONG: Law =
-    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::StorageFull, every: 5, states: 3 };
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::StorageFull, every: 8, states: 3 };
 
 #[test]
 fn commits_survive_small_transactions() {

@@ -46,6 +46,7 @@ pub(super) fn live(life: &mut Life, kind: Kind, steps: u64, seed: u64) {
     for number in 0..steps {
         let done = match kind {
             Kind::Far => step_far(life, number, &mut random),
+            Kind::Even => step_even(life, number, &mut random),
             _ => step(life, kind, &mut random),
         };
         match done {
@@ -81,6 +82,18 @@ fn step_far(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
             life.open()
         }
         _ => life.commit(Durability::Disk, |tx| change(tx, Kind::Far, random)),
+    }
+}
+
+/// Commits that nobody waits for, after opening the heap and before it is killed.
+fn step_even(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
+    match number % 6 {
+        4 if random.below(3) == 0 => life.wait(),
+        5 => {
+            life.kill();
+            life.open()
+        }
+        _ => life.commit(Durability::Process, |tx| change(tx, Kind::Even, random)),
     }
 }
 
@@ -236,10 +249,10 @@ fn change_far(tx: &mut Transaction<'_>, random: &mut Random) -> Result<()> {
     let board = board(tx)?;
     let list = tx.get_mut(board)?.items;
     let item = if list.is_empty(tx)? {
-        let data = tx.bytes(&vec![0; 63 << 20])?;
+        let data = tx.bytes(&vec![0; 61 << 20])?;
         tx.insert(Item { id: 0, value: 0, name: Text::EMPTY, data, next: None, done: false })?
     } else {
-        item(tx, 300_000, random)?
+        item(tx, 700_000, random)?
     };
     list.push(tx, item)
 }
