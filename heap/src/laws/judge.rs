@@ -55,7 +55,7 @@ impl<'a> Judge<'a> {
         let journal = &self.story.journal;
         let mut replay = Replay::new(journal);
         loop {
-            if replay.position() % of == part {
+            if replay.position() >= self.story.from && replay.position() % of == part {
                 let count = if replay.is_settled() { 1 } else { budget.states };
                 for number in 0..count {
                     let seed = budget.seed ^ (replay.position() as u64) << 32 ^ number;
@@ -80,6 +80,9 @@ impl<'a> Judge<'a> {
         let told = self.story.told_at(position);
         let least = if cut == Cut::AllKept { told.returned } else { told.durable };
         let disk = self.story.disk(image.clone());
+        if !open {
+            disk.forget_events();
+        }
         let sequence = quietly(|| self.recovered(&disk, position))?;
         if sequence < least || sequence > told.begun {
             return Err(format!("commit {sequence} is the last; {told:?}"));

@@ -29,6 +29,8 @@ pub(super) struct Story {
     told: BTreeMap<usize, Told>,
     /// The disk that it happened on.
     disk: Arc<SimulatedDisk>,
+    /// From which position on it is worth judging.
+    pub(super) from: usize,
 }
 
 /// By sequence, the states that a commit was to have, as text, each from one position of the journal on: a commit that
@@ -61,6 +63,7 @@ pub(super) struct Life {
     versions: Versions,
     told: BTreeMap<usize, Told>,
     now: Told,
+    from: usize,
 }
 
 /// How the heaps of the laws are opened.
@@ -72,7 +75,7 @@ impl Life {
     /// A heap on a disk that holds one, closed, with nothing known of it.
     pub(super) fn on(disk: Arc<SimulatedDisk>) -> Self {
         let mut life =
-            Self { disk, heap: None, versions: Vec::new(), told: BTreeMap::new(), now: Told::default() };
+            Self { disk, heap: None, versions: Vec::new(), told: BTreeMap::new(), now: Told::default(), from: 0 };
         life.tell();
         life
     }
@@ -92,8 +95,9 @@ impl Life {
         self.told.insert(self.disk.position(), self.now);
     }
 
-    pub(super) const fn told(&self) -> Told {
-        self.now
+    /// What happened until now only prepares for what is to be judged.
+    pub(super) fn is_prepared(&mut self) {
+        self.from = self.disk.position();
     }
 
     /// Opens the heap.
@@ -221,6 +225,7 @@ impl Life {
             versions: self.versions.clone(),
             told: self.told.clone(),
             disk: Arc::clone(&self.disk),
+            from: self.from,
         }
     }
 }

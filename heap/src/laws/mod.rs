@@ -126,9 +126,9 @@ impl Law {
 
 const SMALL: Law = Law::CommitsSurvive { kind: Kind::Ordinary, states: 60, open_every: 50 };
 const LONG: Law = Law::CommitsSurvive { kind: Kind::Long, states: 12, open_every: 50 };
-const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 5, open_every: 60 };
+const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 3, open_every: 60 };
 const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
-const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 8, open_every: 100 };
+const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 6, open_every: 200 };
 const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
 const NO_ROOM: Law = Law::FailuresAreEndured {
     kind: Kind::Ordinary,
@@ -138,15 +138,15 @@ const NO_ROOM: Law = Law::FailuresAreEndured {
     states: 3,
 };
 const FAILING: Law =
-    Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::Other, every: 1, states: 4 };
+    Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::Other, every: 1, states: 3 };
 const FAILING_LONG: Law =
-    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::Other, every: 8, states: 3 };
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::Other, every: 20, states: 3 };
 const NO_ROOM_LONG: Law =
-    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::StorageFull, every: 8, states: 3 };
+    Law::FailuresAreEndured { kind: Kind::Long, steps: 12, error: io::ErrorKind::StorageFull, every: 20, states: 3 };
 
 #[test]
 fn commits_survive_small_transactions() {
-    SMALL.holds(4);
+    SMALL.holds(3);
 }
 
 #[test]

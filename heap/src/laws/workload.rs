@@ -31,7 +31,7 @@ impl Kind {
             Self::Bulk => 20,
             Self::Roots => 8,
             Self::Even => 40,
-            Self::Far => 12,
+            Self::Far => 8,
         }
     }
 }
@@ -73,14 +73,23 @@ fn endure(life: &mut Life) {
     life.kill();
 }
 
-/// Checkpoints before and behind the length at which the checksums move.
+/// Up to the length at which the checksums move, a checkpoint there, and one more behind it.
 fn step_far(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
     match number {
-        1 | 7 | 10 => life.checkpoint(),
-        8 => {
+        3 => {
+            life.checkpoint()?;
+            life.is_prepared();
+            Ok(())
+        }
+        5 => {
+            assert!(life.heap().stats().file_len > 64 << 20, "the checksums move");
+            life.checkpoint()
+        }
+        6 => {
             life.kill();
             life.open()
         }
+        7 => life.commit(Durability::Disk, touch),
         _ => life.commit(Durability::Disk, |tx| change(tx, Kind::Far, random)),
     }
 }
@@ -140,7 +149,7 @@ fn change(tx: &mut Transaction<'_>, kind: Kind, random: &mut Random) -> Result<(
     match kind {
         Kind::Ordinary => (0..=random.below(3)).try_for_each(|_| change_one(tx, random)),
         Kind::Long => change_much(tx, random),
-        Kind::Bulk => change_directly(tx, 1_200_000, random),
+        Kind::Bulk => change_directly(tx, 1_100_000, random),
         Kind::Roots => change_roots(tx, random),
         Kind::Even => tx.root_or_insert("wide", |_| Ok(Wide { words: [0; 160] })).map(|_| ()),
         Kind::Far => change_far(tx, random),
@@ -249,7 +258,7 @@ fn change_far(tx: &mut Transaction<'_>, random: &mut Random) -> Result<()> {
     let board = board(tx)?;
     let list = tx.get_mut(board)?.items;
     let item = if list.is_empty(tx)? {
-        let data = tx.bytes(&vec![0; 61 << 20])?;
+        let data = tx.bytes(&vec![0; 62 << 20])?;
         tx.insert(Item { id: 0, value: 0, name: Text::EMPTY, data, next: None, done: false })?
     } else {
         item(tx, 700_000, random)?

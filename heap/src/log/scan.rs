@@ -171,9 +171,10 @@ pub fn scan(
 struct Chain<'a> {
     storage: &'a dyn Storage,
     segments: &'a Segments,
-    /// The segment's bytes up to `read`; zeros behind.
+    /// The segment's bytes from `from` on, as far as they were read.
     bytes: Vec<u8>,
-    read: usize,
+    from: usize,
+    entered: bool,
     segment: u64,
     at: LogStart,
 }
@@ -183,7 +184,7 @@ const PIECE: usize = 16 * 1024;
 
 impl<'a> Chain<'a> {
     fn new(storage: &'a dyn Storage, segments: &'a Segments, start: LogStart) -> Self {
-        Self { storage, segments, bytes: Vec::new(), read: 0, segment: 0, at: start }
+        Self { storage, segments, bytes: Vec::new(), from: 0, entered: false, segment: 0, at: start }
     }
 
     /// Goes to a segment; with a link, only if it links to that chain value, and at its start.
@@ -201,20 +202,22 @@ impl<'a> Chain<'a> {
             }
             self.at = LogStart { epoch: header.epoch, ordinal, offset: SEGMENT_HEADER as u32, chain };
         }
-        self.bytes.resize(SEGMENT as usize, 0);
+        self.bytes.clear();
         // What lies before the first frame is not asked for.
-        self.read = self.at.offset as usize / PIECE * PIECE;
+        self.from = self.at.offset as usize / PIECE * PIECE;
+        self.entered = true;
         self.segment = segment;
         Ok(true)
     }
 
     /// Reads on until `end`, or the segment's end.
     fn read_to(&mut self, end: usize) -> Result<()> {
-        let end = end.next_multiple_of(PIECE).min(self.bytes.len());
-        if end > self.read {
-            let at = self.segment * SEGMENT + self.read as u64;
-            self.storage.read_at(File::Log, at, &mut self.bytes[self.read..end]).map_err(failed)?;
-            self.read = end;
+        let end = end.next_multiple_of(PIECE).min(SEGMENT as usize);
+        let read = self.from + self.bytes.len();
+        if end > read {
+            self.bytes.resize(end - self.from, 0);
+            let at = self.segment * SEGMENT + read as u64;
+            self.storage.read_at(File::Log, at, &mut self.bytes[read - self.from..]).map_err(failed)?;
         }
         Ok(())
     }
@@ -222,19 +225,20 @@ impl<'a> Chain<'a> {
     /// The header of the frame that follows the chain here, in this segment, and the chain value after it. All of the
     /// frame is in memory then.
     fn find(&mut self) -> Result<Option<(FrameHeader, u32)>> {
-        let start = self.at.offset as usize;
-        self.read_to(start + FRAME_HEADER)?;
+        let offset = self.at.offset as usize;
+        self.read_to(offset + FRAME_HEADER)?;
+        let start = offset - self.from;
         let Some(len) = self.bytes.get(start..start + 4) else { return Ok(None) };
         let payload = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
         if payload > MAX_PAYLOAD {
             return Ok(None);
         }
-        self.read_to(start + FRAME_HEADER + payload)?;
+        self.read_to(offset + FRAME_HEADER + payload)?;
         Ok(self.parse(&self.bytes[start..]).map(|(header, _, chain)| (header, chain)))
     }
 
     fn next(&mut self) -> Result<Option<Frame<'_>>> {
-        if self.bytes.is_empty() {
+        if !self.entered {
             return Ok(None);
         }
         let mut found = self.find()?;
@@ -246,7 +250,7 @@ impl<'a> Chain<'a> {
         let end = start + FRAME_HEADER + header.payload as usize;
         self.at.offset = end as u32;
         self.at.chain = chain;
-        let payload = &self.bytes[start + FRAME_HEADER..end];
+        let payload = &self.bytes[start + FRAME_HEADER - self.from..end - self.from];
         Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
     }
 

@@ -115,7 +115,7 @@ impl Pages {
             let (now, later) = bytes.split_at(len);
             let slot = &mut self.pages[(offset / PAGE as u64) as usize];
             // Pages of zeros take no memory.
-            if slot.is_some() || now.iter().any(|&byte| byte != 0) {
+            if slot.is_some() || now != &[0; PAGE][..len] {
                 let page = slot.get_or_insert_with(|| Arc::new([0; PAGE]));
                 Arc::make_mut(page)[within..within + len].copy_from_slice(now);
             }
