@@ -147,7 +147,7 @@ impl Heap {
     ///
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned) when writing fails; [`Error::NoDisk`](crate::Error::NoDisk) for a
-    /// scratch heap.
+    /// scratch heap; [`Error::Deadlock`](crate::Error::Deadlock) while this thread holds the transaction.
     pub fn checkpoint(&self) -> Result<()> {
         self.shared.check_usable()?;
         self.shared.checkpoint_now()

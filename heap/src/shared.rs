@@ -262,6 +262,10 @@ impl Shared {
 
     /// Folds the log into the base now.
     pub(crate) fn checkpoint_now(&self) -> Result<()> {
+        if self.gate.is_writer() {
+            // It would wait for the transaction to end.
+            return Err(Error::Deadlock { held: "write" });
+        }
         self.checkpointer.get().ok_or(Error::NoDisk)?.now(self)
     }
 

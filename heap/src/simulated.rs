@@ -25,8 +25,9 @@ pub fn empty(seed: u64) -> Image {
 ///
 /// # Errors
 /// As [`Heap::open`].
-pub fn open(disk: &Arc<SimulatedDisk>, options: Options) -> Result<Heap> {
-    let options = Options { announce: false, background: false, ..options };
+pub fn open(disk: &Arc<SimulatedDisk>, mut options: Options) -> Result<Heap> {
+    options.announce = false;
+    options.background = false;
     let storage = Arc::clone(disk);
     open::open_storage(PathBuf::from("simulated"), storage, options, Door::Copied)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::guard::Reader;
-use crate::raw::laws::{Board, Item, Left, Right, Wide};
+use crate::raw::laws::{Board, Left, Right, Wide};
 use crate::storage::simulated::{Image, Journal, SimulatedDisk};
 use crate::{Durability, Error, Heap, Options, Read, Record, Ref, Result, Transaction, simulated};
 

@@ -19,7 +19,7 @@ use judge::{Budget, Good, Judge, Verdict, quietly};
 use life::{Life, Story};
 use workload::{Kind, live};
 
-use crate::simulated;
+use crate::{Error, simulated};
 use crate::storage::simulated::{Fault, SimulatedDisk};
 
 fn number_from(name: &str, default: u64) -> u64 {
@@ -130,13 +130,8 @@ const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 3, open_every:
 const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
 const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 6, open_every: 200 };
 const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
-const NO_ROOM: Law = Law::FailuresAreEndured {
-    kind: Kind::Ordinary,
-    steps: 25,
-    error: io::ErrorKind::StorageFull,
-    every: 1,
-    states: 3,
-};
+const NO_ROOM: Law =
+    Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::StorageFull, every: 1, states: 3 };
 const FAILING: Law =
     Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::Other, every: 1, states: 3 };
 const FAILING_LONG: Law =
@@ -162,6 +157,16 @@ fn commits_survive_values_that_are_written_directly() {
 #[test]
 fn commits_survive_a_catalog_that_moves() {
     ROOTS.holds(1);
+}
+
+/// A checkpoint waits for the transaction to end, so a thread that holds it is told so.
+#[test]
+fn a_checkpoint_within_a_transaction_is_refused() {
+    let heap = simulated::open(&SimulatedDisk::new(simulated::empty(7)), life::options()).unwrap();
+    let tx = heap.write().unwrap();
+    assert!(matches!(heap.checkpoint(), Err(Error::Deadlock { .. })));
+    drop(tx);
+    heap.checkpoint().unwrap();
 }
 
 #[test]

@@ -26,12 +26,10 @@ impl Kind {
     /// Steps of a life that is judged.
     pub(super) const fn steps(self) -> u64 {
         match self {
-            Self::Ordinary => 40,
+            Self::Ordinary | Self::Even => 40,
             Self::Long => 30,
             Self::Bulk => 20,
-            Self::Roots => 8,
-            Self::Even => 40,
-            Self::Far => 8,
+            Self::Roots | Self::Far => 8,
         }
     }
 }

@@ -85,6 +85,11 @@ impl State {
 }
 
 impl Gate {
+    /// Whether this thread is the writer.
+    pub(crate) fn is_writer(&self) -> bool {
+        self.lock().writer == Some(thread::current().id())
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // The state is changed in single steps that cannot panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

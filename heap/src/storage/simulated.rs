@@ -57,6 +57,7 @@ pub struct SimulatedDisk {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // none follows from another
 struct Inner {
     /// What reads see.
     now: Image,

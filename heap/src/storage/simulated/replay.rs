@@ -16,10 +16,21 @@ pub struct Journal {
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     /// Whole sectors, as they were after the write.
-    Write { file: File, start: u64, sectors: Arc<[u8]> },
-    Len { file: File, len: u64 },
-    Sync { file: File },
-    FailedSync { file: File },
+    Write {
+        file: File,
+        start: u64,
+        sectors: Arc<[u8]>,
+    },
+    Len {
+        file: File,
+        len: u64,
+    },
+    Sync {
+        file: File,
+    },
+    FailedSync {
+        file: File,
+    },
 }
 
 /// How the power is cut.
@@ -124,8 +135,9 @@ impl<'a> Replay<'a> {
             }
             Event::FailedSync { file } => {
                 // Lengths are the file system's own business, and stay to be synced.
-                let (lengths, writes) =
-                    std::mem::take(&mut self.pending[file as usize]).into_iter().partition(|event| matches!(event, Event::Len { .. }));
+                let (lengths, writes) = std::mem::take(&mut self.pending[file as usize])
+                    .into_iter()
+                    .partition(|event| matches!(event, Event::Len { .. }));
                 self.pending[file as usize] = lengths;
                 let writes: Vec<&Event> = writes;
                 for event in writes {
@@ -154,7 +166,7 @@ impl<'a> Replay<'a> {
             let kept = match cut {
                 Cut::AllLost => false,
                 Cut::AllKept => true,
-                Cut::Chance(seed) => mix(seed ^ mix(number * 2 + file as u64)) % 2 == 0,
+                Cut::Chance(seed) => mix(seed ^ mix(number * 2 + file as u64)).is_multiple_of(2),
             };
             if kept {
                 image.file_mut(file).write(number * SECTOR as u64, sector);
