@@ -10,7 +10,7 @@ use crate::format::BLOCK;
 use crate::format::header::{Header, HeaderFault, PAGE};
 use crate::log::{Log, Segments, Tail, scan};
 use crate::planted::planted;
-use crate::storage::{File, Storage};
+use crate::storage::{File, Lock, LockMode, Storage};
 
 /// A heap whose base holds everything that was committed.
 #[derive(Debug)]
@@ -50,6 +50,10 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
             sequence = tail.sequence;
         }
     }
+    if is_retained(&**storage)? {
+        // Whoever reads the log may be an opening or more behind.
+        kept = Segments::all(&**storage)?;
+    }
     let epoch = if planted!(storage, EpochNotRenewed) {
         header.log.epoch.max(1)
     } else {
@@ -67,6 +71,16 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
     // The old epoch's segments are free, unless a dumper still reads them: then the next checkpoint frees them.
     log.adopt(&kept)?;
     Ok(Recovered { headers, log, checksums })
+}
+
+/// Whether somebody needs the log's frames.
+fn is_retained(storage: &dyn Storage) -> Result<bool> {
+    let failed = |source| Error::Io { action: "lock the log".into(), source };
+    let free = storage.lock(Lock::Retain, LockMode::Exclusive).map_err(failed)?;
+    if free {
+        storage.lock(Lock::Retain, LockMode::Released).map_err(failed)?;
+    }
+    Ok(!free)
 }
 
 /// The first epoch from the one drawn that neither the header nor any segment of the log has: no frame that lies about

@@ -19,8 +19,10 @@ use judge::{Budget, Good, Judge, Verdict, quietly};
 use life::{Life, Story};
 use workload::{Kind, live};
 
-use crate::{Error, simulated};
+use crate::log::Segments;
 use crate::storage::simulated::{Fault, SimulatedDisk};
+use crate::storage::{File, Storage};
+use crate::{Durability, Error, simulated};
 
 fn number_from(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -167,6 +169,36 @@ fn a_checkpoint_within_a_transaction_is_refused() {
     assert!(matches!(heap.checkpoint(), Err(Error::Deadlock { .. })));
     drop(tx);
     heap.checkpoint().unwrap();
+}
+
+/// A dump that begins before the heap is closed, killed and opened again finds the frames that it began with. Once it
+/// is gone, they are used again.
+#[test]
+fn a_dump_keeps_the_log_over_any_number_of_openings() {
+    let mut life = Life::on(SimulatedDisk::new(simulated::empty(7)));
+    life.open().unwrap();
+    life.commit(Durability::Process, workload::touch).unwrap();
+    let before = Segments::epochs(&*life.disk).unwrap();
+    life.disk.retain(true);
+    for number in 0..4 {
+        if number % 2 == 0 {
+            life.kill()
+        } else {
+            life.close()
+        }
+        life.open().unwrap();
+        life.commit(Durability::Process, workload::touch).unwrap();
+        life.checkpoint().unwrap();
+    }
+    assert!(Segments::epochs(&*life.disk).unwrap().is_superset(&before));
+    life.disk.retain(false);
+    let len = life.disk.len(File::Log).unwrap();
+    for _ in 0..4 {
+        life.kill();
+        life.open().unwrap();
+    }
+    assert!(Segments::epochs(&*life.disk).unwrap().is_disjoint(&before));
+    assert_eq!(life.disk.len(File::Log).unwrap(), len);
 }
 
 #[test]

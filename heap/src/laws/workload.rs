@@ -122,6 +122,10 @@ fn step(life: &mut Life, kind: Kind, random: &mut Random) -> Result<()> {
             let mut theirs = Random::new(random.next());
             life.roll_back(|tx| change(tx, kind, &mut theirs))
         }
+        6 if kind == Kind::Long => {
+            life.disk.retain(random.below(2) == 0);
+            Ok(())
+        }
         _ => life.commit(strength, |tx| change(tx, kind, random)),
     }
 }

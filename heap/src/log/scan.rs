@@ -77,6 +77,14 @@ impl Segments {
         Ok(Self { epoch, by_ordinal })
     }
 
+    /// Positions in the file of all segments, of whatever epoch.
+    ///
+    /// # Errors
+    /// When the file's length cannot be found.
+    pub fn all(storage: &dyn Storage) -> Result<Vec<u64>> {
+        Ok((0..storage.len(File::Log).map_err(failed)? / SEGMENT).collect())
+    }
+
     /// The epochs that the segments of a log file have.
     ///
     /// # Errors
