@@ -11,8 +11,10 @@ use crate::error::{Corruption, Error, Place, Result};
 use crate::fold::{Base, Checksums, Fold};
 use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
+use crate::format::frame::Operation;
 use crate::format::header::{Header, LogStart, PAGE};
 use crate::log::{Log, Position, Recycled, Segments, scan};
+use crate::planted::planted;
 use crate::shared::Shared;
 use crate::snapshot;
 use crate::storage::{File, Storage};
@@ -33,13 +35,23 @@ impl Headers {
         let mut header = self.header.clone();
         header.counter += 1;
         change(&mut header);
-        let page = 1 - self.page;
-        let failed = |source| Error::Io { action: "write the header".into(), source };
-        storage.write_at(File::Base, u64::from(page) * PAGE as u64, &header.to_page()).map_err(failed)?;
-        storage.sync(File::Base).map_err(failed)?;
+        let page = if planted!(storage, SameHeaderPage) { self.page } else { 1 - self.page };
         *self = Self { header, page };
+        self.write(storage)?;
+        if !planted!(storage, RecycledBeforeHeaderSync) {
+            storage.sync(File::Base).map_err(header_failed)?;
+        }
         Ok(())
     }
+
+    /// Writes the header that counts to its page once more; the caller syncs.
+    pub(crate) fn write(&self, storage: &dyn Storage) -> Result<()> {
+        storage.write_at(File::Base, u64::from(self.page) * PAGE as u64, &self.header.to_page()).map_err(header_failed)
+    }
+}
+
+fn header_failed(source: std::io::Error) -> Error {
+    Error::Io { action: "write the header".into(), source }
 }
 
 /// Folds the transactions after the header's sequence, up to and including `until`, into the base, and syncs it. The
@@ -54,21 +66,53 @@ pub(crate) fn fold_log(
     let mut fold = Fold::default();
     let mut changed = Vec::new();
     let limit = storage.len(File::Base).map_err(failed)?.next_multiple_of(BLOCK);
-    scan(storage, segments, header.log, header.sequence, until, |frame| {
+    let tail = scan(storage, segments, header.log, header.sequence, until, |frame| {
         for operation in frame.operations() {
-            fold.add(operation?, frame.at, limit)?;
+            let operation = operation?;
+            prepare_checksums(storage, checksums, operation, limit)?;
+            fold.add(operation, frame.at, limit)?;
         }
         if fold.len() >= BATCH {
             changed.extend(std::mem::take(&mut fold).apply(&mut Base(storage))?);
         }
         Ok(())
     })?;
+    if tail.sequence != until {
+        let what = Corruption::Structure(format!("the log ends at commit {}, before {until}", tail.sequence));
+        return Err(Error::Corrupt { at: Place::LogOffset(0), what });
+    }
     changed.extend(fold.apply(&mut Base(storage))?);
     // Of a block that several batches touched, the last checksum counts.
     changed.sort_by_key(|(block, _)| *block);
     let run = checksum_run(storage)?;
     checksums.update(&mut Base(storage), run, &changed)?;
+    if planted!(storage, BaseNotSyncedBeforeHeader) {
+        return Ok(());
+    }
     storage.sync(File::Base).map_err(failed)
+}
+
+/// Before an operation gives the catalog a new root: where that moves the checksums, they are there first, as they
+/// were. A crash in the middle of the fold leaves a base with the new root, and recovery sums anew only the blocks
+/// that the log touches; the other checksums it takes from where the root says.
+fn prepare_checksums(
+    storage: &dyn Storage,
+    checksums: &mut Checksums,
+    operation: Operation<'_>,
+    limit: u64,
+) -> Result<()> {
+    let Operation::Write { at: ROOT_AT, bytes } = operation else { return Ok(()) };
+    let Ok(bytes) = bytes.try_into() else { return Ok(()) };
+    let run = parse_root(bytes, limit)?.streams[Stream::Checksums as usize];
+    if planted!(storage, ChecksumsMovedInPlace) || !checksums.moves_to(run) {
+        return Ok(());
+    }
+    checksums.update(&mut Base(storage), run, &[])?;
+    storage.sync(File::Base).map_err(failed)
+}
+
+fn parse_root(bytes: &[u8; ROOT_LEN], limit: u64) -> Result<CatalogRoot> {
+    CatalogRoot::parse(bytes, limit).map_err(|fault| Error::Corrupt { at: Place::Offset(ROOT_AT), what: fault.into() })
 }
 
 /// Where the catalog in the base says that the checksums lie.
@@ -80,9 +124,7 @@ pub(crate) fn checksum_run(storage: &dyn Storage) -> Result<Run> {
     }
     let mut bytes = [0; ROOT_LEN];
     storage.read_at(File::Base, ROOT_AT, &mut bytes).map_err(failed)?;
-    let root = CatalogRoot::parse(&bytes, len)
-        .map_err(|fault| Error::Corrupt { at: Place::Offset(ROOT_AT), what: fault.into() })?;
-    Ok(root.streams[Stream::Checksums as usize])
+    Ok(parse_root(&bytes, len)?.streams[Stream::Checksums as usize])
 }
 
 fn failed(source: std::io::Error) -> Error {
@@ -126,7 +168,7 @@ enum Purpose {
 }
 
 impl Checkpointer {
-    /// Starts the thread.
+    /// Starts the thread, unless the options say that there is none.
     pub(crate) fn start(shared: &Arc<Shared>, headers: Headers, checksums: Checksums) -> Result<()> {
         let checkpointer = Self {
             signal: Mutex::new(Signal::default()),
@@ -137,6 +179,9 @@ impl Checkpointer {
             work: Mutex::new(Work { headers, checksums, forced: false }),
         };
         let _ = shared.checkpointer.set(checkpointer);
+        if !shared.options.background {
+            return Ok(());
+        }
         let theirs = Arc::clone(shared);
         let thread = thread::Builder::new().name("checkpoint".into()).spawn(move || run(&theirs));
         let thread = thread.map_err(|source| Error::Io { action: "start the checkpoint's thread".into(), source })?;
@@ -201,6 +246,8 @@ impl Checkpointer {
     fn checkpoint(&self, shared: &Shared, purpose: Purpose) -> Result<()> {
         let Some(log) = &shared.log else { return Err(Error::NoDisk) };
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only here: another checkpoint may have failed while this one waited.
+        shared.check_usable()?;
         let before = work.headers.header.sequence;
         let done = work.checkpoint(shared, log, purpose);
         self.sequence.store(work.headers.header.sequence, Ordering::Relaxed);
@@ -222,12 +269,18 @@ impl Work {
         if shared.has_snapshots() && !(pressed && snapshot::detach_all(shared)) {
             return Ok(());
         }
-        let mut file_len = self.headers.header.file_len;
-        if sequence > self.headers.header.sequence {
+        let before = self.headers.header.clone();
+        let mut file_len = before.file_len;
+        if planted!(storage, HeaderBeforeBase) {
+            self.headers.flip(storage, |header| (header.sequence, header.log) = (sequence, start))?;
+        }
+        if sequence > before.sequence {
             // The sync behind the fold makes this length durable before a header names it.
             file_len = shared.state().catalog.file.end();
-            log.sync_sequence(sequence)?;
-            fold_log(storage, &log.segments(), &self.headers.header, sequence, &mut self.checksums)?;
+            if !planted!(storage, LogNotSyncedBeforeBase) {
+                log.sync_sequence(sequence)?;
+            }
+            fold_log(storage, &log.segments(), &before, sequence, &mut self.checksums)?;
         }
         let forced = self.forced;
         let log_start = if purpose == Purpose::Close { LogStart::default() } else { start };

@@ -6,11 +6,12 @@ use crate::catalog::PIECE;
 use crate::difference;
 use crate::error::Result;
 use crate::format::REGION;
-use crate::format::catalog::TableKind;
+use crate::format::catalog::{ExtentEntry, TableKind};
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
 use crate::map;
 use crate::ownership;
+use crate::planted::planted;
 use crate::raw::{Saved, View, What, Writing};
 use crate::shared::Shared;
 use crate::sorted;
@@ -37,6 +38,7 @@ pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>)
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;
+    sync_base(state, shared, &direct)?;
     emit_saved(state, raw, &direct, &mut payload);
     emit_fresh(state, raw, &direct, &mut payload);
     for &header in &state.counted_up {
@@ -176,50 +178,60 @@ impl Direct {
     }
 }
 
-/// Writes and syncs the fresh extents when they are many; else the frame zeroes their place in the file first.
+/// Writes the fresh extents when they are many; else the frame zeroes their place in the file first.
 fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
-    let fresh = || state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
-    let total: u64 = fresh().map(|extent| extent.len).sum();
+    let fresh = state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
+    let fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
     let mut direct = Direct::default();
-    let mut written = Vec::new();
-    if total >= DIRECT {
-        // Memory goes to the file as it is, and flags are not for the file.
-        raw.clear_flags();
-    }
-    for extent in fresh().filter(|extent| extent.len > 0) {
-        if total < DIRECT {
+    if fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
+        for extent in fresh {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {
                 Operation::Zero { at, len: len as u32 }.encode(payload);
             }
-            continue;
         }
-        let start = raw.space().region_at(extent.region) + u64::from(extent.offset);
-        direct.ranges.push((start, extent.len));
-        let view = raw.view();
-        written.extend(
-            pieces(0, extent.len, REGION)
-                .map(|(offset, len)| (extent.at + offset, view.slot_bytes(start + offset, len))),
-        );
+        return Ok(direct);
     }
-    if !direct.ranges.is_empty() {
-        direct.ranges.sort_unstable();
-        let sums = write_pieces(shared, &written)?;
-        for (&(at, bytes), crc) in written.iter().zip(sums) {
-            Operation::Publish { at, len: bytes.len() as u32, crc }.encode(payload);
-        }
+    // Memory goes to the file as it is, and flags are not for the file. Nobody asks for them after ownership was
+    // settled.
+    raw.clear_flags();
+    let view = raw.view();
+    let mut written = Vec::new();
+    for extent in fresh {
+        let start = view.space().region_at(extent.region) + u64::from(extent.offset);
+        direct.ranges.push((start, extent.len));
+        let pieces = pieces(0, extent.len, REGION);
+        written.extend(pieces.map(|(offset, len)| (extent.at + offset, view.slot_bytes(start + offset, len))));
+    }
+    direct.ranges.sort_unstable();
+    let sums = write_pieces(shared, &written)?;
+    for (&(at, bytes), crc) in written.iter().zip(sums) {
+        Operation::Publish { at, len: bytes.len() as u32, crc }.encode(payload);
     }
     Ok(direct)
 }
 
-/// Writes pieces to the base and syncs them, and sums them meanwhile, on a thread of its own where there is one.
+/// Writes pieces to the base, and sums them meanwhile, on a thread of its own where there is one.
 fn write_pieces(shared: &Shared, written: &[(u64, &[u8])]) -> Result<Vec<u32>> {
     let sum = || written.iter().map(|(_, bytes)| crc32fast::hash(bytes)).collect::<Vec<u32>>();
     std::thread::scope(|scope| {
         let summing = std::thread::Builder::new().name("checksums".into()).spawn_scoped(scope, sum);
         written.iter().try_for_each(|&(at, bytes)| shared.write_fresh(at, bytes))?;
-        shared.sync_fresh()?;
         Ok(summing.ok().and_then(|summing| summing.join().ok()).unwrap_or_else(sum))
     })
+}
+
+/// The frame may name only what is durable: the bytes of extents that it publishes, and the length of the file.
+fn sync_base(state: &mut State, shared: &Shared, direct: &Direct) -> Result<()> {
+    let contents = !direct.ranges.is_empty();
+    if contents && planted!(shared.storage, FreshExtentsNotSynced) {
+        return Ok(());
+    }
+    let length = state.catalog.file.outgrew_durable_len() && !planted!(shared.storage, LengthNotSynced);
+    if length || contents {
+        shared.sync_fresh()?;
+        state.catalog.file.synced();
+    }
+    Ok(())
 }
 
 fn pieces(start: u64, len: u64, longest: u64) -> impl Iterator<Item = (u64, u64)> {

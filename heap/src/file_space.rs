@@ -13,6 +13,8 @@ pub(crate) struct FileSpace {
     gaps: BTreeMap<u64, u64>,
     /// The first byte after the last taken block.
     end: u64,
+    /// Length of the file that is durable.
+    durable_len: u64,
     /// Runs given up by a commit; they may be taken again when a checkpoint covers it and nobody retains the log.
     pending: Vec<Pending>,
 }
@@ -25,7 +27,8 @@ struct Pending {
 }
 
 impl FileSpace {
-    /// The room of a file in which `taken` runs (offset, length) are taken, headers and catalog root included.
+    /// The room of a file, which was synced, in which `taken` runs (offset, length) are taken, headers and catalog root
+    /// included.
     pub(crate) fn new(mut taken: Vec<(u64, u64)>) -> Self {
         taken.sort_unstable();
         let mut gaps = BTreeMap::new();
@@ -36,7 +39,17 @@ impl FileSpace {
             }
             end = end.max(at + len);
         }
-        Self { gaps, end, pending: Vec::new() }
+        Self { gaps, end, durable_len: end, pending: Vec::new() }
+    }
+
+    /// Whether the file must be synced before a frame may name what was taken: its length would be lost with it.
+    pub(crate) const fn outgrew_durable_len(&self) -> bool {
+        self.end > self.durable_len
+    }
+
+    /// The file was synced.
+    pub(crate) fn synced(&mut self) {
+        self.durable_len = self.durable_len.max(self.end);
     }
 
     /// Length of the used part of the file in bytes.

@@ -165,6 +165,11 @@ impl Checksums {
         Ok(Self { sums: sums.collect(), run })
     }
 
+    /// Whether they lie elsewhere than in this run.
+    pub const fn moves_to(&self, run: Run) -> bool {
+        run.at != self.run.at
+    }
+
     /// Takes in what a fold changed, and writes what is to be written where the catalog now says.
     ///
     /// # Errors
@@ -178,7 +183,7 @@ impl Checksums {
                 *place = if own.contains(&block) { 0 } else { sum };
             }
         }
-        let whole = run.at != self.run.at;
+        let whole = self.moves_to(run);
         if whole {
             for block in own.clone() {
                 if let Some(place) = self.sums.get_mut(block as usize) {

@@ -149,7 +149,7 @@ impl Heap {
     /// # Errors
     /// [`Error::Deadlock`](crate::Error::Deadlock) when this thread holds the transaction;
     /// [`Error::Poisoned`](crate::Error::Poisoned) when writing fails; [`Error::NoDisk`](crate::Error::NoDisk) for a
-    /// scratch heap.
+    /// scratch heap; [`Error::Deadlock`](crate::Error::Deadlock) while this thread holds the transaction.
     pub fn checkpoint(&self) -> Result<()> {
         // A checkpoint waits for the transaction, so this thread's own would be waited for without end.
         drop(self.try_read()?);

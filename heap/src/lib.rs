@@ -41,6 +41,8 @@ mod guard;
 mod handles;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod key;
+#[cfg(all(test, feature = "arena", feature = "simulated"))]
+mod laws;
 #[cfg(feature = "arena")]
 mod list;
 pub mod log;
@@ -54,6 +56,7 @@ mod open;
 mod options;
 #[cfg(feature = "arena")]
 mod ownership;
+pub mod planted;
 #[cfg(feature = "arena")]
 mod publish;
 #[cfg(feature = "arena")]
@@ -65,6 +68,8 @@ mod recover;
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
+#[cfg(all(feature = "arena", feature = "simulated"))]
+pub mod simulated;
 #[cfg(feature = "arena")]
 mod snapshot;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]

@@ -75,7 +75,8 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
         let fault = crate::format::header::HeaderFault::Features(header.write_flags);
         return Err(Error::Header { path, fault });
     }
-    let Recovered { headers, log, checksums } = recover::recover(storage, &path, draw_word(&options, 3))?;
+    let Recovered { headers, log, checksums } =
+        recover::recover(storage, &path, |counter| draw_epoch(&options, counter))?;
     let header = headers.header.clone();
     let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
     let reader = Reader::open(BaseSource(storage), &path, checks)?;
@@ -184,6 +185,11 @@ fn draw_word(options: &Options, purpose: u64) -> u64 {
     word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ word >> 31
+}
+
+/// An epoch for the log. Also with a seed each opening has its own: the counter of the header that it finds is another.
+fn draw_epoch(options: &Options, counter: u64) -> u64 {
+    draw_word(options, 3).wrapping_add(counter.wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
 /// Takes the writer's lock, waiting as long as the options say.

@@ -32,6 +32,9 @@ pub struct Options {
     pub mode: u32,
     /// Whether to tell other programs of the open heap by control files. Default true.
     pub announce: bool,
+    /// Whether the heap has a thread that checkpoints as the log grows. Without it only
+    /// [`Heap::checkpoint`](crate::Heap::checkpoint) and closing shorten the log. Default true.
+    pub background: bool,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             seed: None,
             mode: 0o600,
             announce: true,
+            background: true,
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::fold::Checksums;
 use crate::format::BLOCK;
 use crate::format::header::{Header, HeaderFault, PAGE};
 use crate::log::{Log, Segments, Tail, find_end};
-use crate::storage::{File, Storage};
+use crate::planted::planted;
+use crate::storage::{File, Lock, LockMode, Storage};
 
 /// A heap whose base holds everything that was committed.
 #[derive(Debug)]
@@ -19,10 +20,17 @@ pub(crate) struct Recovered {
     pub(crate) checksums: Checksums,
 }
 
-/// Folds what the log holds into the base, and begins a new epoch in the log. The caller holds the writer's lock.
-pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, epoch: u64) -> Result<Recovered> {
+/// Folds what the log holds into the base, and begins a new epoch in the log, which `draw` draws for a header with this
+/// counter. The caller holds the writer's lock.
+pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce(u64) -> u64) -> Result<Recovered> {
     let mut headers = read_headers(&**storage, path)?;
     let header = headers.header.clone();
+    if !planted!(storage, HeaderNotWrittenAgain) {
+        // A header whose sync failed can be read and may be lost. The next one goes over the one before it, which
+        // may go only when this one is durable.
+        headers.write(&**storage)?;
+        storage.sync(File::Base).map_err(|source| Error::Io { action: "write the header again".into(), source })?;
+    }
     let mut checksums = Checksums::read(&**storage, checkpoint::checksum_run(&**storage)?)?;
     let mut sequence = header.sequence;
     let mut kept = Vec::new();
@@ -35,12 +43,22 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, epoch: u64) -> Re
         }
         kept = segments.positions();
         if tail.frames > 0 {
-            rewrite(&**storage, &tail)?;
+            if !planted!(storage, TailNotWrittenAgain) {
+                rewrite(&**storage, &tail)?;
+            }
             checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums)?;
             sequence = tail.sequence;
         }
     }
-    let epoch = epoch.max(1);
+    if is_retained(&**storage)? {
+        // Whoever reads the log may be an opening or more behind.
+        kept = Segments::all(&**storage)?;
+    }
+    let epoch = if planted!(storage, EpochNotRenewed) {
+        header.log.epoch.max(1)
+    } else {
+        fresh_epoch(&**storage, draw(header.counter), &header)?
+    };
     let log = Log::begin(Arc::clone(storage), epoch, sequence, &kept)?;
     let start = log.position().start;
     let failed = |source| Error::Io { action: "read the heap file".into(), source };
@@ -53,6 +71,27 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, epoch: u64) -> Re
     // The old epoch's segments are free, unless a dumper still reads them: then the next checkpoint frees them.
     log.adopt(&kept)?;
     Ok(Recovered { headers, log, checksums })
+}
+
+/// Whether somebody needs the log's frames.
+fn is_retained(storage: &dyn Storage) -> Result<bool> {
+    let failed = |source| Error::Io { action: "lock the log".into(), source };
+    let free = storage.lock(Lock::Retain, LockMode::Exclusive).map_err(failed)?;
+    if free {
+        storage.lock(Lock::Retain, LockMode::Released).map_err(failed)?;
+    }
+    Ok(!free)
+}
+
+/// The first epoch from the one drawn that neither the header nor any segment of the log has: no frame that lies about
+/// can belong to it.
+fn fresh_epoch(storage: &dyn Storage, drawn: u64, header: &Header) -> Result<u64> {
+    let used = Segments::epochs(storage)?;
+    let mut epoch = drawn.max(1);
+    while epoch == header.log.epoch || used.contains(&epoch) {
+        epoch = epoch.wrapping_add(1).max(1);
+    }
+    Ok(epoch)
 }
 
 /// Pages whose sync failed look clean and may be lost: what was accepted is written again before anything is built

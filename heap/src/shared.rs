@@ -17,6 +17,7 @@ use crate::handles::{List, Ref};
 use crate::log::Log;
 use crate::open::Door;
 use crate::options::Options;
+use crate::planted::planted;
 use crate::raw::{ForkMark, Gate, Refusal, Space, Value, View};
 use crate::state::State;
 use crate::stats::Stats;
@@ -92,7 +93,7 @@ impl Shared {
         let _ = self.poison.set(error.to_string());
     }
 
-    /// A failed allocation: no room, which leaves everything as it was, or worse.
+    /// A failed allocation: no room, which leaves everything as it was, or worse, which poisons the heap.
     pub(crate) fn no_room(&self, error: io::Error) -> Error {
         if matches!(
             error.kind(),
@@ -100,7 +101,7 @@ impl Shared {
         ) {
             Error::NoRoom(error)
         } else {
-            Error::Io { action: format!("allocate room in {}", self.path.display()), source: error }
+            self.poisoned("allocate room in", error)
         }
     }
 
@@ -146,31 +147,29 @@ impl Shared {
     pub(crate) fn wait_durable(&self, sequence: Sequence) -> Result<()> {
         let Some(log) = &self.log else { return Err(Error::NoDisk) };
         self.check_usable()?;
+        if planted!(self.storage, AcknowledgedBeforeSync) {
+            return Ok(());
+        }
         log.sync_sequence(sequence.number()).inspect_err(|error| self.poison(error))
     }
 
     /// Writes a part of a fresh extent to the base; it is published by the frame that follows.
     pub(crate) fn write_fresh(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.failed_fresh("write", error))?;
+        self.storage.write_at(File::Base, at, bytes).map_err(|error| self.poisoned("write", error))?;
         // The disk is busy with this piece while the next one is copied.
         self.storage.begin_sync(File::Base, at, bytes.len() as u64);
         Ok(())
     }
 
-    /// Makes what was written to fresh extents durable.
+    /// Makes what was written to fresh extents durable, and the file's length.
     pub(crate) fn sync_fresh(&self) -> Result<()> {
-        self.storage.sync(File::Base).map_err(|error| {
-            let error = self.failed_fresh("sync", error);
-            self.poison(&error);
-            error
-        })
+        self.storage.sync(File::Base).map_err(|error| self.poisoned("sync", error))
     }
 
-    fn failed_fresh(&self, what: &str, error: io::Error) -> Error {
-        match self.no_room(error) {
-            Error::Io { source, .. } => Error::Io { action: format!("{what} {}", self.path.display()), source },
-            error => error,
-        }
+    fn poisoned(&self, what: &str, source: io::Error) -> Error {
+        let error = Error::Io { action: format!("{what} {}", self.path.display()), source };
+        self.poison(&error);
+        error
     }
 
     /// Why a handle names no live record; or the record, when its type had only not been bound yet.

@@ -13,6 +13,7 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Ref, Text};
+use crate::planted::planted;
 use crate::raw::{self, Disjoint, Value, View, Writing};
 use crate::shared::Shared;
 use crate::state::{Cached, State};
@@ -89,6 +90,10 @@ impl<'h> Transaction<'h> {
             let registry = commit::prepare(&mut self.state, shared, &mut self.raw)?;
             shared.append(&mut self.state)?;
             self.state.committed(&self.raw);
+            if planted!(shared.storage, FreedRoomReusedAtOnce) {
+                let sequence = self.state.sequence;
+                self.state.catalog.file.release(sequence);
+            }
             if registry == commit::Registry::Written {
                 shared.binder().committed();
             }

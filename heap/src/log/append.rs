@@ -9,6 +9,7 @@ use crate::format::frame::{
     FRAME_HEADER, FrameHeader, MAX_PAYLOAD, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations,
 };
 use crate::format::header::LogStart;
+use crate::planted::planted;
 use crate::storage::{File, Storage};
 
 /// Segments the log grows by at most.
@@ -36,13 +37,19 @@ pub(super) struct Writer {
     frame: Vec<u8>,
 }
 
-fn failed(source: io::Error) -> Error {
+/// A failed allocation, before anything was appended: want of room leaves everything as it was.
+fn no_room(source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Error::NoRoom(source)
         }
-        _ => Error::Io { action: "write the log".into(), source },
+        _ => failed(source),
     }
+}
+
+/// A failed write or sync, for want of room or not: nobody knows what reached the disk.
+fn failed(source: io::Error) -> Error {
+    Error::Io { action: "write the log".into(), source }
 }
 
 impl Writer {
@@ -134,7 +141,8 @@ impl Writer {
     #[inline]
     fn write_frame(&mut self, storage: &dyn Storage, sequence: u64, payload: &[u8], last: bool) -> Result<()> {
         let header = FrameHeader { payload: payload.len() as u32, last, sequence };
-        let (head, chain) = header.to_bytes(self.chain, payload);
+        let before = if planted!(storage, FramesNotChained) { 0 } else { self.chain };
+        let (head, chain) = header.to_bytes(before, payload);
         self.frame.clear();
         self.frame.extend_from_slice(&head);
         self.frame.extend_from_slice(payload);
@@ -156,7 +164,7 @@ impl Writer {
         }
         let growth = missing.max(self.total.min(GROWTH));
         let (start, len) = (self.total * SEGMENT, growth * SEGMENT);
-        storage.allocate(File::Log, start, len).map_err(failed)?;
+        storage.allocate(File::Log, start, len).map_err(no_room)?;
         storage.sync(File::Log).map_err(failed)?;
         self.free.extend((self.total..self.total + growth).rev());
         self.total += growth;

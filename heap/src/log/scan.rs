@@ -1,10 +1,13 @@
 //! Following the chain.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{Corruption, Error, Place, Result};
-use crate::format::frame::{FRAME_HEADER, FrameHeader, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations};
+use crate::format::frame::{
+    FRAME_HEADER, FrameHeader, MAX_PAYLOAD, Operation, SEGMENT, SEGMENT_HEADER, SegmentHeader, operations,
+};
 use crate::format::header::LogStart;
+use crate::planted::planted;
 use crate::storage::{File, Storage};
 
 /// Which segment of the file has which ordinal, of one epoch.
@@ -65,25 +68,55 @@ impl Segments {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(storage: &dyn Storage, epoch: u64) -> Result<Self> {
-        let failed = |source| Error::Io { action: "read the log".into(), source };
-        let len = storage.len(File::Log).map_err(failed)?;
         let mut by_ordinal = HashMap::new();
-        for segment in 0..len / SEGMENT {
-            let mut bytes = [0; SEGMENT_HEADER];
-            storage.read_at(File::Log, segment * SEGMENT, &mut bytes).map_err(failed)?;
-            if let Some((header, _)) = SegmentHeader::parse(&bytes)
-                && header.epoch == epoch
-            {
+        for_each_segment(storage, |segment, header| {
+            if header.epoch == epoch {
                 by_ordinal.insert(header.ordinal, segment);
             }
-        }
+        })?;
         Ok(Self { epoch, by_ordinal })
+    }
+
+    /// Positions in the file of all segments, of whatever epoch.
+    ///
+    /// # Errors
+    /// When the file's length cannot be found.
+    pub fn all(storage: &dyn Storage) -> Result<Vec<u64>> {
+        Ok((0..storage.len(File::Log).map_err(failed)? / SEGMENT).collect())
+    }
+
+    /// The epochs that the segments of a log file have.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn epochs(storage: &dyn Storage) -> Result<HashSet<u64>> {
+        let mut epochs = HashSet::new();
+        for_each_segment(storage, |_, header| {
+            epochs.insert(header.epoch);
+        })?;
+        Ok(epochs)
     }
 
     /// Positions in the file.
     pub fn positions(&self) -> Vec<u64> {
         self.by_ordinal.values().copied().collect()
     }
+}
+
+fn failed(source: std::io::Error) -> Error {
+    Error::Io { action: "read the log".into(), source }
+}
+
+fn for_each_segment(storage: &dyn Storage, mut visit: impl FnMut(u64, SegmentHeader)) -> Result<()> {
+    let len = storage.len(File::Log).map_err(failed)?;
+    for segment in 0..len / SEGMENT {
+        let mut bytes = [0; SEGMENT_HEADER];
+        storage.read_at(File::Log, segment * SEGMENT, &mut bytes).map_err(failed)?;
+        if let Some((header, _)) = SegmentHeader::parse(&bytes) {
+            visit(segment, header);
+        }
+    }
+    Ok(())
 }
 
 /// Follows the chain from `start`, whose transactions have sequences after `sequence`, and shows each frame of a whole
@@ -141,7 +174,7 @@ pub fn find_end(
             Some((at, len)) if *at == segment => *len = end,
             _ => touched.push((segment, end)),
         }
-        if last {
+        if last || planted!(storage, FirstFrameCommits) {
             tail.end = chain.position();
             tail.sequence = sequence;
             tail.frames += pending;
@@ -157,63 +190,100 @@ pub fn find_end(
     Ok(tail)
 }
 
-/// A walk along the chain, a segment in memory at a time.
+/// A walk along the chain, a segment in memory at a time, and of that only as much as the frames reach.
 struct Chain<'a> {
     storage: &'a dyn Storage,
     segments: &'a Segments,
+    /// The segment's bytes from `from` on, as far as they were read.
     bytes: Vec<u8>,
+    from: usize,
+    entered: bool,
     segment: u64,
     at: LogStart,
 }
 
+/// Bytes of a segment that are read at a time.
+const PIECE: usize = 16 * 1024;
+
 impl<'a> Chain<'a> {
     fn new(storage: &'a dyn Storage, segments: &'a Segments, start: LogStart) -> Self {
-        Self { storage, segments, bytes: Vec::new(), segment: 0, at: start }
+        Self { storage, segments, bytes: Vec::new(), from: 0, entered: false, segment: 0, at: start }
     }
 
     /// Goes to a segment; with a link, only if it links to that chain value, and at its start.
     fn enter(&mut self, ordinal: u64, link: Option<u32>) -> Result<bool> {
         let Some(&segment) = self.segments.by_ordinal.get(&ordinal) else { return Ok(false) };
-        let mut bytes = vec![0; SEGMENT as usize];
-        let read = self.storage.read_at(File::Log, segment * SEGMENT, &mut bytes);
-        read.map_err(|source| Error::Io { action: "read the log".into(), source })?;
-        let head = bytes[..SEGMENT_HEADER].try_into().unwrap_or([0; SEGMENT_HEADER]);
+        let mut head = [0; SEGMENT_HEADER];
+        self.storage.read_at(File::Log, segment * SEGMENT, &mut head).map_err(failed)?;
         let Some((header, chain)) = SegmentHeader::parse(&head) else { return Ok(false) };
         if header.epoch != self.segments.epoch || header.ordinal != ordinal {
             return Ok(false);
         }
         if let Some(link) = link {
-            if header.link != link {
+            if header.link != link && !planted!(self.storage, LinkNotChecked) {
                 return Ok(false);
             }
             self.at = LogStart { epoch: header.epoch, ordinal, offset: SEGMENT_HEADER as u32, chain };
         }
-        self.bytes = bytes;
+        self.bytes.clear();
+        // What lies before the first frame is not asked for.
+        self.from = self.at.offset as usize / PIECE * PIECE;
+        self.entered = true;
         self.segment = segment;
         Ok(true)
     }
 
-    fn next(&mut self) -> Result<Option<Frame<'_>>> {
-        if self.bytes.is_empty() {
+    /// Reads on until `end`, or the segment's end.
+    fn read_to(&mut self, end: usize) -> Result<()> {
+        let end = end.next_multiple_of(PIECE).min(SEGMENT as usize);
+        let read = self.from + self.bytes.len();
+        if end > read {
+            self.bytes.resize(end - self.from, 0);
+            let at = self.segment * SEGMENT + read as u64;
+            self.storage.read_at(File::Log, at, &mut self.bytes[read - self.from..]).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The header of the frame that follows the chain here, in this segment, and the chain value after it. All of the
+    /// frame is in memory then.
+    fn find(&mut self) -> Result<Option<(FrameHeader, u32)>> {
+        let offset = self.at.offset as usize;
+        self.read_to(offset + FRAME_HEADER)?;
+        let start = offset - self.from;
+        let Some(len) = self.bytes.get(start..start + 4) else { return Ok(None) };
+        let payload = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
+        if payload > MAX_PAYLOAD {
             return Ok(None);
         }
-        // A frame is summed once: what is long about reading a log.
-        let mut parsed = self.parse();
-        if parsed.is_none() && self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
-            parsed = self.parse();
+        self.read_to(offset + FRAME_HEADER + payload)?;
+        Ok(self.parse(&self.bytes[start..]).map(|(header, _, chain)| (header, chain)))
+    }
+
+    fn next(&mut self) -> Result<Option<Frame<'_>>> {
+        if !self.entered {
+            return Ok(None);
         }
-        let Some((header, chain)) = parsed else { return Ok(None) };
+        let mut found = self.find()?;
+        if found.is_none() && self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+            found = self.find()?;
+        }
+        let Some((header, chain)) = found else { return Ok(None) };
         let start = self.at.offset as usize;
-        let payload = &self.bytes[start + FRAME_HEADER..][..header.payload as usize];
-        self.at.offset += (FRAME_HEADER + payload.len()) as u32;
+        let end = start + FRAME_HEADER + header.payload as usize;
+        self.at.offset = end as u32;
         self.at.chain = chain;
+        let payload = &self.bytes[start + FRAME_HEADER - self.from..end - self.from];
         Ok(Some(Frame { header, payload, at: self.segment * SEGMENT + start as u64 }))
     }
 
-    /// The frame where the walk is, if it is one of the chain; the chain value after it.
-    fn parse(&self) -> Option<(FrameHeader, u32)> {
-        let here = self.bytes.get(self.at.offset as usize..)?;
-        FrameHeader::parse(here, self.at.chain).map(|(header, _, chain)| (header, chain))
+    /// The frame at the start of `bytes` when it follows the chain.
+    fn parse<'b>(&self, bytes: &'b [u8]) -> Option<(FrameHeader, &'b [u8], u32)> {
+        #[cfg(planted)]
+        if let Some(bug) = self.storage.planted() {
+            return crate::planted::parse_frame(bug, bytes, self.at.chain);
+        }
+        FrameHeader::parse(bytes, self.at.chain)
     }
 
     /// Offset in the file of the segment the walk is in, and how far into it it is.

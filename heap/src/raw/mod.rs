@@ -32,6 +32,8 @@ mod door;
 pub(crate) mod field;
 mod fork;
 mod gate;
+#[cfg(all(test, feature = "simulated"))]
+pub(crate) mod laws;
 mod layout;
 mod lock;
 mod log_map;

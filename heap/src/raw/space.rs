@@ -73,8 +73,6 @@ pub(crate) enum RegionPlan {
     Values { count: u32, table: u32, stride: u32 },
     /// The first region of a large value.
     Large { table: u32 },
-    /// Nothing.
-    Free,
 }
 
 /// An arena with its table of regions and the types bound to them.
@@ -166,7 +164,6 @@ impl Space {
             RegionPlan::Records { count, table, stride } => (count, 0, table + 1, stride),
             RegionPlan::Values { count, table, stride } => (0, count, table + 1, stride),
             RegionPlan::Large { table } => (0, 1, table + 1, 0),
-            RegionPlan::Free => (0, 0, 0, 0),
         };
         let units = if stride == 0 { 1 } else { stride / 8 };
         let rotate = units.trailing_zeros();

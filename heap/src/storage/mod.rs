@@ -74,6 +74,12 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     /// The file's descriptor, for mapping it; `None` where there is none.
     #[cfg(unix)]
     fn descriptor(&self, file: File) -> Option<std::os::fd::BorrowedFd<'_>>;
+
+    /// The bug that the library is to have over this storage.
+    #[cfg(planted)]
+    fn planted(&self) -> Option<crate::planted::Bug> {
+        None
+    }
 }
 
 /// No files at all: the storage of a scratch heap.

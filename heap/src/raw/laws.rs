@@ -1,0 +1,47 @@
+//! The records of the laws, written out as the derive writes them.
+
+use migrate::{Body, Field as Member, Shape, TypeDescriptor};
+
+use super::field::{Field, Record};
+use crate::{Bytes, Describer, List, Ref, Text};
+
+macro_rules! record {
+    ($name:ident { $($field:ident: $kind:ty),* }) => {
+        pub(crate) struct $name {
+            $(pub(crate) $field: $kind),*
+        }
+
+        // SAFETY: offsets, size and alignment are the compiler's own; every field describes itself.
+        unsafe impl Field for $name {
+            const OWNER: bool = false $(|| <$kind as Field>::OWNER)*;
+
+            fn describe(describer: &mut Describer) -> Shape {
+                describer.define::<Self>(stringify!($name).to_owned(), |describer| TypeDescriptor {
+                    name: stringify!($name).to_owned(),
+                    size: size_of::<Self>() as u32,
+                    align: align_of::<Self>() as u32,
+                    attributes: Default::default(),
+                    body: Body::Struct(vec![$(Member {
+                        name: stringify!($field).to_owned(),
+                        offset: std::mem::offset_of!(Self, $field) as u32,
+                        shape: <$kind as Field>::describe(describer),
+                        attributes: Default::default(),
+                    }),*]),
+                })
+            }
+        }
+
+        // SAFETY: as above.
+        unsafe impl Record for $name {
+            fn name() -> String {
+                stringify!($name).to_owned()
+            }
+        }
+    };
+}
+
+record!(Board { commits: u64, items: List<Ref<Item>> });
+record!(Item { id: u64, value: u64, name: Text, data: Bytes, next: Option<Ref<Item>>, done: bool });
+record!(Left { id: u64, name: Text });
+record!(Right { id: u32, done: bool, other: Option<Ref<Left>> });
+record!(Wide { words: [u64; 160] });

@@ -1,0 +1,35 @@
+//! Heaps on a simulated disk, for crash tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::create::{self, Drawn};
+use crate::error::Result;
+use crate::front::Heap;
+use crate::open::{self, Door};
+use crate::options::Options;
+use crate::storage::Storage;
+use crate::storage::simulated::{Image, SimulatedDisk};
+
+/// The files of a new heap, everything that is drawn following from a seed.
+pub fn empty(seed: u64) -> Image {
+    let drawn = Drawn {
+        heap_id: u128::from(seed).to_le_bytes(),
+        hash_key: u128::from(!seed).to_le_bytes(),
+        first_generation: 1 + seed as u32 % 1000,
+    };
+    Image::new(&create::empty_heap(drawn))
+}
+
+/// Opens the heap on a disk as [`Heap::open`] does, without announcing it and without a thread of its own, so that
+/// the same program asks the same of the disk.
+///
+/// # Errors
+/// As [`Heap::open`].
+pub fn open(disk: &Arc<SimulatedDisk>, mut options: Options) -> Result<Heap> {
+    options.announce = false;
+    options.background = false;
+    let storage = Arc::clone(disk);
+    let storage: Arc<dyn Storage> = storage;
+    open::open_storage(PathBuf::from("simulated"), &storage, options, Door::Copied)
+}
