@@ -1,4 +1,5 @@
 //! A heap from a program's side: what was committed is there, what was not is not.
+#![allow(clippy::float_cmp, reason = "what was stored is what is read, bit by bit")]
 
 use heap::{Error, Heap, List, Options, Reader as _, Record, Ref, Text};
 

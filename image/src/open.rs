@@ -154,7 +154,7 @@ mod tests {
         let title = u64::from_ne_bytes(changed.slot(board)[8..16].try_into().unwrap());
         changed.slot_mut(title)[8..16].copy_from_slice(b"renamed!");
         let after = changed.file();
-        let at = (heap::format::BLOCK as usize..).find(|&at| before[at] != after[at]).unwrap();
+        let at = (heap::format::BLOCK as usize..before.len()).find(|&at| before[at] != after[at]).unwrap();
         let write = (at as u64, after[at..at + 8].to_vec());
         let (log, start) = log_of_writes(99, 8, &[write]);
 

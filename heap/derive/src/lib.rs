@@ -1,6 +1,6 @@
 //! `#[derive(Record)]` for the `heap` crate.
 //!
-//! The item is [parsed](parse) into a model, the model is [checked](check), and what passed is [expanded](expand).
+//! The item is parsed (`parse`) into a model, the model is checked (`check`), and what passed is expanded (`expand`).
 //! Every refusal points at the token that is wrong and says what to write instead; what syntax alone cannot tell is
 //! left to the trait bounds and to assertions in the expansion.
 

@@ -182,9 +182,9 @@ fn a_dump_keeps_the_log_over_any_number_of_openings() {
     life.disk.retain(true);
     for number in 0..4 {
         if number % 2 == 0 {
-            life.kill()
+            life.kill();
         } else {
-            life.close()
+            life.close();
         }
         life.open().unwrap();
         life.commit(Durability::Process, workload::touch).unwrap();

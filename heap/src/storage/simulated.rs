@@ -1,6 +1,6 @@
 //! A disk in memory that loses what was not synced.
 //!
-//! It keeps a journal of what was asked of it. [`Replay`] walks along the journal and makes, after any of its events,
+//! It keeps a journal of what was asked of it. `Replay` walks along the journal and makes, after any of its events,
 //! the states in which a power cut could leave the disk:
 //!
 //! - A sector of 512 bytes is written whole or not at all. Between two syncs of a file each sector has, for itself,
