@@ -1,7 +1,7 @@
 //! The `image` command: dump, look into, check and export persistent heaps and their images.
 //!
-//! It formats and explains; it decides nothing about data. The way of a call: [`args`] reads the words,
-//! [`commands`] does one of them with what [`library`] answers, [`output`] writes the facts, [`failure`] says what
+//! It formats and explains; it decides nothing about data. The way of a call: `args` reads the words,
+//! `commands` does one of them with what `library` answers, `output` writes the facts, `failure` says what
 //! went wrong and gives the exit code.
 //!
 //! Ctrl-C needs no handler here (but for the tour, which has a folder to remove): the default disposition ends the
