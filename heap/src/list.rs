@@ -1,5 +1,7 @@
 //! Lists: a slot of stable identity, with the elements in it or in a buffer that it owns.
 
+use std::any::TypeId;
+
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::format::slot::{self, Kind};
@@ -14,6 +16,19 @@ const FIXED: u64 = 16;
 const SPILLED: u64 = 24;
 /// Up to this length in bytes, header included, elements lie in the list's own slot.
 const INLINE: u64 = 512;
+
+/// The list that elements were last appended to, in a slot that needs no keeping. It is the same list as long as its
+/// slot says what it said then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Appending {
+    list: u64,
+    element: TypeId,
+    slot: Value,
+    buffer: u64,
+    len: u64,
+    at: u64,
+    end: u64,
+}
 
 /// Where a list's elements are.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +99,24 @@ impl<T: Field> List<T> {
     /// As [`get`](List::get); [`Error::NoRoom`] or [`Error::ArenaFull`] when there is no room.
     #[inline]
     pub fn push(self, tx: &mut Transaction<'_>, value: T) -> Result<()> {
+        if let Some(appending) = tx.appending
+            && appending.list == self.to_bits()
+            && appending.element == TypeId::of::<T>()
+            && appending.at + Self::SIZE <= appending.end
+            && tx.view().word(appending.slot.at) == appending.slot.word
+            && tx.view().word(appending.slot.at + 8) == appending.len
+            && tx.view().word(appending.slot.at + 16) == appending.buffer
+        {
+            tx.raw.write_element(appending.at, value);
+            tx.raw.set_fixed(appending.slot, 8, appending.len + 1);
+            tx.appending = Some(Appending { len: appending.len + 1, at: appending.at + Self::SIZE, ..appending });
+            return Ok(());
+        }
+        self.push_anywhere(tx, value)
+    }
+
+    #[inline(never)]
+    fn push_anywhere(self, tx: &mut Transaction<'_>, value: T) -> Result<()> {
         let mut parts = self.parts(tx)?;
         if parts.len == parts.capacity {
             parts = self.grow(tx, parts, parts.len + 1)?;
@@ -93,6 +126,17 @@ impl<T: Field> List<T> {
         Self::keep(tx, parts, at, Self::SIZE);
         tx.raw.write_element(at, value);
         tx.raw.set_fixed(parts.list, 8, parts.len + 1);
+        if parts.holder.at != parts.list.at && tx.raw.is_touched(parts.holder) {
+            tx.appending = Some(Appending {
+                list: self.to_bits(),
+                element: TypeId::of::<T>(),
+                slot: Value { at: parts.list.at, word: tx.view().word(parts.list.at) },
+                buffer: tx.view().word(parts.list.at + 16),
+                len: parts.len + 1,
+                at: at + Self::SIZE,
+                end: parts.start + parts.capacity * Self::SIZE,
+            });
+        }
         Ok(())
     }
 
@@ -273,10 +317,16 @@ impl<T: Field> List<T> {
         }
     }
 
-    /// Moves the elements to a buffer with room for at least `wanted`, and half as many again.
+    /// Finds room for at least `wanted` elements and half as many again: behind those that are there, where a large
+    /// buffer can be lengthened, else in a buffer that they move to.
     #[cold]
     fn grow(self, tx: &mut Transaction<'_>, parts: Parts, wanted: u64) -> Result<Parts> {
         let shape = slot::aux(parts.list.word);
+        let missing = (wanted - parts.capacity).max(parts.capacity / 2) * Self::SIZE;
+        if tx.state.extend_large(tx.shared, tx.raw.space(), parts.holder.at, missing)? {
+            let end = tx.view().slot_end(parts.holder);
+            return Ok(Parts { capacity: (end - parts.start) / Self::SIZE, ..parts });
+        }
         let capacity = wanted.max(parts.capacity * 2).max(4);
         let len = slot::HEADER + Self::ALIGN.saturating_sub(8) + capacity * Self::SIZE;
         let header = tx.state.give_value(tx.shared, &mut tx.raw, len, Kind::Buffer, shape)?;

@@ -307,6 +307,36 @@ impl State {
         Ok(header)
     }
 
+    /// Lengthens the large value with its header at this offset by at least so many bytes, where its run has room, or
+    /// can be lengthened because nothing lies behind it. What was written to the value stays where it is; should the
+    /// transaction be taken back, the value keeps the room.
+    pub(crate) fn extend_large(&mut self, shared: &Shared, space: &Space, header: u64, missing: u64) -> Result<bool> {
+        let region = space.region_of(header);
+        let number = self.table_of(space, header);
+        let mapped = space.mapped(region);
+        let Ok(offset) = u32::try_from(mapped) else { return Ok(false) };
+        if self.catalog.tables[number as usize].entry.kind != TableKind::Large || space.region_at(region) != header {
+            return Ok(false);
+        }
+        let len = (mapped + missing).next_multiple_of(REGION) - mapped;
+        let run = self.run_of(region);
+        let regions = (mapped + len).div_ceil(REGION) as u32;
+        if regions > run {
+            if region + run != self.next_region || region.saturating_add(regions) > space.capacity() {
+                return Ok(false);
+            }
+            let own = (0..).zip(self.catalog.extents()).filter(|(_, extent)| extent.len > 0 && extent.region == region);
+            for (number, extent) in own.map(|(number, extent)| (number, *extent)).collect::<Vec<(u32, _)>>() {
+                self.catalog.set_extent(number, ExtentEntry { slots: regions, ..extent });
+            }
+            space.set_run(region, regions);
+            self.next_region = region + regions;
+        }
+        let slots = run.max(regions);
+        let entry = ExtentEntry { at: 0, len, region, offset, table: number, slots };
+        self.add_extent(shared, space, entry).map(|()| true)
+    }
+
     /// Regions in the run of the large slot at this region.
     pub(crate) fn run_of(&self, region: u32) -> u32 {
         let extents = self.catalog.extents();
@@ -389,7 +419,10 @@ impl State {
         let rest = (0..)
             .zip(self.catalog.extents())
             .filter(|(_, extent)| extent.len > 0 && extent.region == region && extent.offset > 0);
-        for (number, extent) in rest.map(|(number, extent)| (number, *extent)).collect::<Vec<(u32, _)>>() {
+        let mut rest: Vec<(u32, ExtentEntry)> = rest.map(|(number, extent)| (number, *extent)).collect();
+        // The map of the file gives extents up from the end.
+        rest.sort_unstable_by_key(|(_, extent)| std::cmp::Reverse(extent.offset));
+        for (number, extent) in rest {
             self.map.remove(&extent);
             self.catalog.set_extent(number, ExtentEntry::default());
             self.catalog.tables[extent.table as usize].bytes -= extent.len;
@@ -430,7 +463,7 @@ impl State {
     /// Takes the transaction back: old bytes, counts and roots; the slots it gave out are free, one generation on.
     pub(crate) fn roll_back(&mut self, raw: &mut Writing<'_>) {
         raw.restore();
-        for (number, extent) in std::mem::take(&mut self.dropped) {
+        for (number, extent) in std::mem::take(&mut self.dropped).into_iter().rev() {
             self.map.add(&extent);
             raw.space().set_mapped(extent.region, u64::from(extent.offset) + extent.len);
             self.catalog.tables[extent.table as usize].bytes += extent.len;

@@ -13,6 +13,7 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Ref, Text};
+use crate::list::Appending;
 use crate::planted::planted;
 use crate::raw::{self, Disjoint, Value, View, Writing};
 use crate::shared::Shared;
@@ -49,11 +50,12 @@ pub struct Transaction<'h> {
     pub(crate) state: MutexGuard<'h, State>,
     pub(crate) raw: Writing<'h>,
     pub(crate) shared: &'h Shared,
+    pub(crate) appending: Option<Appending>,
 }
 
 impl<'h> Transaction<'h> {
     pub(crate) const fn new(shared: &'h Shared, raw: Writing<'h>, state: MutexGuard<'h, State>) -> Self {
-        Self { state, raw, shared }
+        Self { state, raw, shared, appending: None }
     }
 
     #[inline(always)]

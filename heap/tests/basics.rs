@@ -287,3 +287,82 @@ fn a_second_process_or_handle_is_told_who_has_the_heap() {
     drop(heap);
     Heap::open(&place.path).unwrap();
 }
+
+#[test]
+fn a_large_list_is_lengthened_where_it_is_taken_back_and_freed() {
+    #[derive(Record)]
+    struct Numbers {
+        numbers: List<u64>,
+    }
+    let place = place();
+    let heap = Heap::open(&place.path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let root = tx.root_or_insert("numbers", |tx| Ok(Numbers { numbers: tx.list()? })).unwrap();
+    let list = tx[root].numbers;
+    for number in 0..300_000 {
+        list.push(&mut tx, number).unwrap();
+    }
+    tx.commit().unwrap();
+    // Lengthened and taken back, together with a list that never was.
+    let mut tx = heap.write().unwrap();
+    for number in 0..900_000 {
+        list.push(&mut tx, !number).unwrap();
+    }
+    let other = tx.list().unwrap();
+    other.extend(&mut tx, 0..500_000_u64).unwrap();
+    drop(tx);
+    assert!(heap.read()[list].iter().copied().eq(0..300_000));
+    let mut tx = heap.write().unwrap();
+    list.extend(&mut tx, 300_000..1_000_000).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = Heap::open(&place.path).unwrap();
+    assert!(heap.read().get_list(list).unwrap().iter().copied().eq(0..1_000_000));
+    let mut tx = heap.write().unwrap();
+    tx.remove_root("numbers");
+    tx.remove(root).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(heap.stats().slots_live, 0);
+    drop(heap);
+    Heap::open(&place.path).unwrap();
+}
+
+#[test]
+fn appending_goes_on_where_the_list_is_now() {
+    let place = place();
+    let heap = Heap::open(&place.path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let (one, other) = (tx.list::<u32>().unwrap(), tx.list::<u32>().unwrap());
+    let mut model = (Vec::new(), Vec::new());
+    for number in 0..1000 {
+        one.push(&mut tx, number).unwrap();
+        model.0.push(number);
+        if number % 7 == 0 {
+            other.push(&mut tx, number).unwrap();
+            model.1.push(number);
+        }
+        match number % 50 {
+            11 => {
+                one.truncate(&mut tx, model.0.len() - 5).unwrap();
+                model.0.truncate(model.0.len() - 5);
+            }
+            23 => {
+                one.insert(&mut tx, 3, number).unwrap();
+                model.0.insert(3, number);
+            }
+            37 => {
+                one.remove(&mut tx, 0).unwrap();
+                model.0.remove(0);
+            }
+            41 => {
+                one.clear(&mut tx).unwrap();
+                model.0.clear();
+                one.extend(&mut tx, 0..20).unwrap();
+                model.0.extend(0..20);
+            }
+            _ => {}
+        }
+        assert_eq!(one.get(&tx).unwrap(), model.0);
+    }
+    assert_eq!(other.get(&tx).unwrap(), model.1);
+}

@@ -153,7 +153,7 @@ impl ReadBuffers for BuffersMut<'_, '_> {
 
 impl WriteBuffers for BuffersMut<'_, '_> {
     fn allocate(&mut self, len: u64, shape: BufferShape) -> Result<u64> {
-        let Transaction { state, raw, shared } = &mut *self.tx;
+        let Transaction { state, raw, shared, .. } = &mut *self.tx;
         let header =
             state.give_value(shared, raw, slot_len(len, shape.align as u64), self.keep.kind(), shape.number)?;
         Ok(self.tx.value_bits(header))
