@@ -2,6 +2,8 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use migrate::{Programs, Registry, Shape, TypeDescriptor};
 
@@ -18,6 +20,8 @@ pub(crate) struct Binder {
     changed: bool,
     /// The registry differs from the one the programs were compiled from.
     stale: bool,
+    /// One of both, for whoever commits and would rather not wait for the binder.
+    news: Arc<AtomicBool>,
     types_by_name: HashMap<String, u32>,
     shapes: HashMap<Shape, u32>,
     bound: HashMap<TypeId, u32>,
@@ -45,10 +49,22 @@ impl Binder {
             registry,
             changed: false,
             stale: false,
+            news: Arc::default(),
             bound: HashMap::new(),
             type_of_shape: HashMap::new(),
             regions_of_shape,
         }
+    }
+
+    fn note_change(&mut self) {
+        self.changed = true;
+        self.stale = true;
+        self.news.store(true, Ordering::Release);
+    }
+
+    /// Whether a commit has anything to ask the binder for.
+    pub(crate) fn news(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.news)
     }
 
     /// The registry.
@@ -80,17 +96,14 @@ impl Binder {
         Ok(self.shape_of(id))
     }
 
-    /// Binds the element type of a list, or a map type, and every type its description names.
-    pub(crate) fn bind_element<T: Field>(&mut self, space: &Space) -> Result<u32> {
+    /// Binds the element type of a list, or a map type, and every type its description names; its shape number, or
+    /// `None` when the heap does not know it and may not be told.
+    pub(crate) fn bind_element<T: Field>(&mut self, space: &Space, unknown: Unknown) -> Result<Option<u32>> {
         let id = TypeId::of::<T>();
-        if let Some(shape) = self.shape_of(id) {
-            return Ok(shape);
+        if self.shape_of(id).is_none() {
+            self.bind(&Describer::describe_element::<T>()?, space, unknown)?;
         }
-        self.bind(&Describer::describe_element::<T>()?, space, Unknown::Add)?;
-        self.shape_of(id).ok_or_else(|| Error::Unsupported {
-            name: std::any::type_name::<T>().to_owned(),
-            why: "its description does not contain itself".into(),
-        })
+        Ok(self.shape_of(id))
     }
 
     fn bind(&mut self, description: &Description, space: &Space, unknown: Unknown) -> Result<()> {
@@ -104,8 +117,7 @@ impl Binder {
                 if !self.types_by_name.contains_key(&descriptor.name) {
                     self.types_by_name.insert(descriptor.name.clone(), self.registry.schema.types.len() as u32);
                     self.registry.schema.types.push(descriptor.clone());
-                    self.changed = true;
-                    self.stale = true;
+                    self.note_change();
                 }
             }
         }
@@ -124,8 +136,7 @@ impl Binder {
                 let number = self.registry.shapes.len() as u32;
                 self.registry.shapes.push(shape.clone());
                 self.shapes.insert(shape.clone(), number);
-                self.changed = true;
-                self.stale = true;
+                self.note_change();
                 number
             }
         };
@@ -167,8 +178,9 @@ impl Binder {
     }
 
     /// The registry was committed as it is.
-    pub(crate) const fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         self.changed = false;
+        self.news.store(self.stale, Ordering::Release);
     }
 
     /// The programs of the registry's shapes, when they changed since they were last asked for.

@@ -270,19 +270,21 @@ fn assemble(
     let registry = catalog.registry().clone();
     let programs = Programs::compile(&registry)
         .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
-    let state = State::new(run_time_catalog(catalog), &space, Arc::new(programs), header.sequence);
+    let mut state = State::new(run_time_catalog(catalog), &space, Arc::new(programs), header.sequence);
     let mut regions_of_shape: HashMap<u32, Vec<u32>> = HashMap::new();
     for table in &state.catalog.tables {
         if let TableKind::Records(shape) = table.entry.kind {
             regions_of_shape.insert(shape, table.regions.clone());
         }
     }
+    let binder = Binder::new(registry, regions_of_shape);
+    state.registry_news = binder.news();
     Ok(Shared {
         path,
         storage: Arc::clone(storage),
         gate: Gate::default(),
         state: Mutex::new(state),
-        binder: Mutex::new(Binder::new(registry, regions_of_shape)),
+        binder: Mutex::new(binder),
         log,
         checkpointer: OnceLock::new(),
         announcement: Mutex::new(None),

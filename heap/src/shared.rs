@@ -203,8 +203,9 @@ impl Shared {
         if let Some(value) = view.value(bits)
             && matches!(slot::kind(value.word), Some(Kind::ListInline | Kind::ListSpilled))
         {
-            let shape = self.binder().bind_element::<T>(&self.space)?;
-            if shape == slot::aux(value.word)
+            let shape = slot::aux(value.word);
+            // A reader adds no shapes: what the heap does not know it cannot hold.
+            if self.binder().bind_element::<T>(&self.space, Unknown::Leave)? == Some(shape)
                 && let Some(elements) = view.list_of_shape::<T>(bits, shape)
             {
                 return Ok(elements);
@@ -219,7 +220,7 @@ impl Shared {
     pub(crate) fn map_slowly<M: Field>(&self, view: View<'_>, bits: u64, kind: Kind) -> Result<Value> {
         if let Some(value) = view.value(bits)
             && slot::kind(value.word) == Some(kind)
-            && self.binder().bind_element::<M>(&self.space)? == slot::aux(value.word)
+            && self.binder().bind_element::<M>(&self.space, Unknown::Leave)? == Some(slot::aux(value.word))
         {
             return Ok(value);
         }

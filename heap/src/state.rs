@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use migrate::Programs;
 
@@ -37,6 +38,8 @@ pub(crate) struct State {
     pub(crate) programs: Arc<Programs>,
     /// Whether any value may have padding.
     pub(crate) any_padding: bool,
+    /// Whether the binder knows of shapes that the programs, or the file, do not have.
+    pub(crate) registry_news: Arc<AtomicBool>,
     /// The operations of the frame being built; kept for its memory.
     pub(crate) payload: Vec<u8>,
     /// Slots freed by the transaction.
@@ -81,6 +84,7 @@ impl State {
             fresh_extents: Vec::new(),
             counted_up: HashSet::new(),
             sequence,
+            registry_news: Arc::default(),
             any_padding: programs.have_padding(),
             programs,
             payload: Vec::new(),
@@ -361,6 +365,9 @@ impl State {
     /// Compiles the programs anew when shapes were added since; the registry's archive, when the one in the file is
     /// another.
     pub(crate) fn refresh_programs(&mut self, shared: &Shared) -> Result<Option<Vec<u8>>> {
+        if !self.registry_news.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let mut binder = shared.binder();
         if let Some(programs) = binder.fresh_programs()? {
             self.any_padding = programs.have_padding();

@@ -140,7 +140,8 @@ impl<'h> Transaction<'h> {
         match self.state.cache[raw::cache_slot::<T>()] {
             Some(Cached { id: cached, shape, .. }) if cached == id => Ok(shape),
             _ => {
-                let shape = self.shared.binder().bind_element::<T>(self.raw.space())?;
+                let bound = self.shared.binder().bind_element::<T>(self.raw.space(), Unknown::Add)?;
+                let shape = bound.expect("an unknown type was added");
                 self.state.cache[raw::cache_slot::<T>()] = Some(Cached { id, shape, table: None });
                 Ok(shape)
             }

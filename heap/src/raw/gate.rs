@@ -1,7 +1,6 @@
 //! Who may be in the arena: one writer, or any number of readers, in the order in which they came.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::{Space, Undo, View, Writing};
@@ -28,6 +27,18 @@ struct State {
     abandoned: Vec<u64>,
     /// Empty; kept for its memory, while no writer has it.
     undo: Undo,
+}
+
+/// A thread, among those that live: found by a load, where the standard library's counts a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ThreadId(libc::pthread_t);
+
+impl ThreadId {
+    #[inline(always)]
+    fn here() -> Self {
+        // SAFETY: the call has no conditions.
+        Self(unsafe { libc::pthread_self() })
+    }
 }
 
 /// Why a guard was not given.
@@ -65,7 +76,7 @@ impl Reading<'_> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
-        let thread = thread::current().id();
+        let thread = ThreadId::here();
         if let Some(position) = state.readers.iter().rposition(|&reader| reader == thread) {
             state.readers.swap_remove(position);
         }
@@ -105,7 +116,7 @@ impl Gate {
     ///
     /// Duty of the caller: `space` is the one this gate guards.
     pub(crate) fn read<'a>(&'a self, space: &'a Space, wait: Option<Duration>) -> Result<Reading<'a>, Refusal> {
-        let thread = thread::current().id();
+        let thread = ThreadId::here();
         let mut state = self.lock();
         if state.writer == Some(thread) {
             return Err(Refusal::Deadlock { held: "write" });
@@ -123,7 +134,7 @@ impl Gate {
     ///
     /// Duty of the caller: `space` is the one this gate guards.
     pub(crate) fn write<'a>(&'a self, space: &'a Space, wait: Option<Duration>) -> Result<Writing<'a>, Refusal> {
-        let thread = thread::current().id();
+        let thread = ThreadId::here();
         let mut state = self.lock();
         if state.writer == Some(thread) {
             return Err(Refusal::Deadlock { held: "write" });
@@ -184,6 +195,6 @@ impl Gate {
 
     /// Whether this thread is the writer.
     pub(crate) fn is_writer_here(&self) -> bool {
-        self.lock().writer == Some(thread::current().id())
+        self.lock().writer == Some(ThreadId::here())
     }
 }
