@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::announce;
 use crate::error::{Corruption, Error, Place, Result};
+use crate::event;
 use crate::fold::{Base, Checksums, Fold};
 use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
@@ -250,6 +251,7 @@ impl Checkpointer {
         shared.check_usable()?;
         let before = work.headers.header.sequence;
         let done = work.checkpoint(shared, log, purpose);
+        event::checkpoint(work.headers.header.sequence, log.live_len());
         self.sequence.store(work.headers.header.sequence, Ordering::Relaxed);
         if work.headers.header.sequence > before && purpose == Purpose::Shorten {
             announce::renew(shared);

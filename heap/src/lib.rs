@@ -28,6 +28,8 @@ mod describe;
 mod difference;
 mod error;
 #[cfg(feature = "arena")]
+mod event;
+#[cfg(feature = "arena")]
 mod file_map;
 #[cfg(feature = "arena")]
 mod file_space;

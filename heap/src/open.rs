@@ -17,6 +17,7 @@ use crate::checkpoint::Checkpointer;
 use crate::control;
 use crate::create::{self, Drawn};
 use crate::error::{Error, Result};
+use crate::event;
 use crate::file_space::FileSpace;
 use crate::format::catalog::{ExtentEntry, ROOT_AT, TableKind};
 use crate::format::handle::LAST_GENERATION;
@@ -60,8 +61,12 @@ pub(crate) fn open(path: &Path, options: Options, door: Door) -> Result<Heap> {
 pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
     lock(&path, &**storage, &options)?;
     let opened = open_locked(path, storage, options, door);
-    if opened.is_err() {
-        let _ = storage.lock(Lock::Writer, LockMode::Released);
+    match &opened {
+        Ok(heap) => event::opened(heap.path(), door, heap.stats().sequence),
+        Err(error) => {
+            event::refused(error);
+            let _ = storage.lock(Lock::Writer, LockMode::Released);
+        }
     }
     opened
 }

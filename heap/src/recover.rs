@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::{self, Headers};
 use crate::error::{Corruption, Error, Place, Result};
+use crate::event;
 use crate::fold::Checksums;
 use crate::format::BLOCK;
 use crate::format::header::{Header, HeaderFault, PAGE};
@@ -48,6 +49,7 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
             }
             checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums)?;
             sequence = tail.sequence;
+            event::recovered(tail.frames, sequence);
         }
     }
     if is_retained(&**storage)? {

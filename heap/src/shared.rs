@@ -10,6 +10,7 @@ use crate::binder::{Binder, Unknown};
 use crate::checkpoint::Checkpointer;
 use crate::control::ControlFile;
 use crate::error::{Error, RecordName, Result};
+use crate::event;
 use crate::field::{Field, Record};
 use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
@@ -90,7 +91,9 @@ impl Shared {
 
     /// From now on nobody knows what reached the disk.
     pub(crate) fn poison(&self, error: &Error) {
-        let _ = self.poison.set(error.to_string());
+        if self.poison.set(error.to_string()).is_ok() {
+            event::poisoned(&self.path, error);
+        }
     }
 
     /// A failed allocation: no room, which leaves everything as it was, or worse, which poisons the heap.

@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 use crate::binder::Unknown;
 use crate::commit;
 use crate::error::{Error, Result};
+use crate::event;
 use crate::field::{Field, Record};
 use crate::format::catalog::{MAX_ROOT_NAME, RootEntry, TableKind};
 use crate::format::handle::Handle;
@@ -89,8 +90,9 @@ impl<'h> Transaction<'h> {
         }
         shared.check_usable()?;
         if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() {
-            let registry = commit::prepare(&mut self.state, shared, &mut self.raw)?;
-            shared.append(&mut self.state)?;
+            let prepared = commit::prepare(&mut self.state, shared, &mut self.raw);
+            let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));
+            let registry = prepared.inspect_err(event::refused)?;
             self.state.committed(&self.raw);
             if planted!(shared.storage, FreedRoomReusedAtOnce) {
                 let sequence = self.state.sequence;
