@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use crate::announce;
 use crate::error::{Corruption, Error, Place, Result};
 use crate::event;
-use crate::fold::{Base, Checksums, Fold};
+use crate::fold::{Base, Checksums, Fold, Pace};
 use crate::format::BLOCK;
 use crate::format::catalog::{CatalogRoot, ROOT_AT, ROOT_LEN, Run, Stream};
 use crate::format::frame::Operation;
@@ -63,6 +63,7 @@ pub(crate) fn fold_log(
     header: &Header,
     until: u64,
     checksums: &mut Checksums,
+    pace: Pace,
 ) -> Result<()> {
     let mut fold = Fold::default();
     let mut changed = Vec::new();
@@ -74,7 +75,7 @@ pub(crate) fn fold_log(
             fold.add(operation, frame.at, limit)?;
         }
         if fold.len() >= BATCH {
-            changed.extend(std::mem::take(&mut fold).apply(&mut Base(storage))?);
+            changed.extend(std::mem::take(&mut fold).apply(&mut Base::new(storage, pace))?);
         }
         Ok(())
     })?;
@@ -82,11 +83,11 @@ pub(crate) fn fold_log(
         let what = Corruption::Structure(format!("the log ends at commit {}, before {until}", tail.sequence));
         return Err(Error::Corrupt { at: Place::LogOffset(0), what });
     }
-    changed.extend(fold.apply(&mut Base(storage))?);
+    changed.extend(fold.apply(&mut Base::new(storage, pace))?);
     // Of a block that several batches touched, the last checksum counts.
     changed.sort_by_key(|(block, _)| *block);
     let run = checksum_run(storage)?;
-    checksums.update(&mut Base(storage), run, &changed)?;
+    checksums.update(&mut Base::new(storage, pace), run, &changed)?;
     if planted!(storage, BaseNotSyncedBeforeHeader) {
         return Ok(());
     }
@@ -108,7 +109,7 @@ fn prepare_checksums(
     if planted!(storage, ChecksumsMovedInPlace) || !checksums.moves_to(run) {
         return Ok(());
     }
-    checksums.update(&mut Base(storage), run, &[])?;
+    checksums.update(&mut Base::new(storage, Pace::Fast), run, &[])?;
     storage.sync(File::Base).map_err(failed)
 }
 
@@ -282,7 +283,8 @@ impl Work {
             if !planted!(storage, LogNotSyncedBeforeBase) {
                 log.sync_sequence(sequence)?;
             }
-            fold_log(storage, &log.segments(), &before, sequence, &mut self.checksums)?;
+            let pace = if purpose == Purpose::Close { Pace::Fast } else { Pace::Gentle };
+            fold_log(storage, &log.segments(), &before, sequence, &mut self.checksums, pace)?;
         }
         let forced = self.forced;
         let log_start = if purpose == Purpose::Close { LogStart::default() } else { start };

@@ -26,19 +26,53 @@ pub trait Target {
     fn write_block(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
+/// How fast the heap file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as it goes: nobody commits meanwhile.
+    Fast,
+    /// A piece at a time, so that commits find the disk free in between.
+    Gentle,
+}
+
+/// Bytes written to the heap file before the disk is waited for, where that is done gently.
+const PIECE: u64 = 512 * 1024;
+
 /// The heap file of a storage.
 #[derive(Debug)]
-pub struct Base<'a>(pub &'a dyn Storage);
+pub struct Base<'a> {
+    storage: &'a dyn Storage,
+    pace: Pace,
+    /// What was written since the disk was waited for: from where to where, and how many bytes in between.
+    written: (u64, u64, u64),
+}
+
+impl<'a> Base<'a> {
+    /// The heap file, to be written at this pace.
+    pub const fn new(storage: &'a dyn Storage, pace: Pace) -> Self {
+        Self { storage, pace, written: (u64::MAX, 0, 0) }
+    }
+}
 
 impl Target for Base<'_> {
     fn read_block(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let len = self.0.len(File::Base)?.saturating_sub(offset).min(bytes.len() as u64) as usize;
+        let len = self.storage.len(File::Base)?.saturating_sub(offset).min(bytes.len() as u64) as usize;
         bytes[len..].fill(0);
-        self.0.read_at(File::Base, offset, &mut bytes[..len])
+        self.storage.read_at(File::Base, offset, &mut bytes[..len])
     }
 
     fn write_block(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_at(File::Base, offset, bytes)
+        self.storage.write_at(File::Base, offset, bytes)?;
+        if self.pace == Pace::Gentle {
+            let (start, end, count) = self.written;
+            let (start, end) = (start.min(offset), end.max(offset + bytes.len() as u64));
+            self.written = (start, end, count + bytes.len() as u64);
+            if self.written.2 >= PIECE {
+                self.written = (u64::MAX, 0, 0);
+                self.storage.write_out(File::Base, start, end - start)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::checkpoint::{self, Headers};
 use crate::error::{Corruption, Error, Place, Result};
 use crate::event;
-use crate::fold::Checksums;
+use crate::fold::{Checksums, Pace};
 use crate::format::BLOCK;
 use crate::format::header::{Header, HeaderFault, PAGE};
 use crate::log::{Log, Segments, Tail, find_end};
@@ -47,7 +47,7 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
             if !planted!(storage, TailNotWrittenAgain) {
                 rewrite(&**storage, &tail)?;
             }
-            checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums)?;
+            checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums, Pace::Fast)?;
             sequence = tail.sequence;
             event::recovered(tail.frames, sequence);
         }

@@ -52,7 +52,7 @@ pub(crate) use log_map::LogMap;
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};
 pub(crate) use space::{RegionPlan, Space, cache_slot};
 pub(crate) use write::{Disjoint, Saved, Undo, What, Writing};
-pub(crate) use writeback::begin_writeback;
+pub(crate) use writeback::{Writeback, writeback};
 
 /// Makes every byte of the arena count as initialised, whatever padding was last written there.
 ///

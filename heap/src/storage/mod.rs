@@ -58,6 +58,12 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     /// A hint that these bytes are going to be synced, so that the disk may begin; it promises nothing.
     fn begin_sync(&self, _: File, _: u64, _: u64) {}
 
+    /// Writes these bytes out and comes back when the disk has taken them, so that a later sync has less to do. It
+    /// promises nothing; but an error is one that the sync will not tell again.
+    fn write_out(&self, _: File, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Takes room on the disk for `len` bytes at `offset`, lengthening the file where needed: later writes there do
     /// not fail for want of room. Fresh bytes read as zero.
     fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()>;

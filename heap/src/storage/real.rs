@@ -11,7 +11,7 @@ use rustix::fs::FallocateFlags;
 use super::{File, Lock, LockMode, Storage};
 use crate::error::{Error, Result};
 use crate::format::header::{RETAIN_LOCK, WRITER_LOCK};
-use crate::raw::LogMap;
+use crate::raw::{LogMap, Writeback};
 
 /// Length of the pieces in which fresh log is written, so that the page cache holds it in small pages.
 const PAGE: usize = 4096;
@@ -115,7 +115,12 @@ impl Storage for RealStorage {
     }
 
     fn begin_sync(&self, file: File, offset: u64, len: u64) {
-        crate::raw::begin_writeback(self.file(file).as_raw_fd(), offset, len);
+        // What this cannot begin, the sync that follows does, and tells.
+        let _ = crate::raw::writeback(self.file(file).as_raw_fd(), offset, len, Writeback::Begin);
+    }
+
+    fn write_out(&self, file: File, offset: u64, len: u64) -> io::Result<()> {
+        crate::raw::writeback(self.file(file).as_raw_fd(), offset, len, Writeback::Wait)
     }
 
     fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()> {
