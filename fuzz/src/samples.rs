@@ -1,0 +1,40 @@
+//! Valid heaps and images to begin with.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use heap::read::{Checks, Reader};
+use image::{SealOptions, seal};
+
+use crate::patch::Valid;
+use crate::sample;
+
+/// How the files of this crate are called in errors.
+pub fn path() -> &'static Path {
+    Path::new("fuzzed")
+}
+
+/// Small live heaps: records of all kinds of fields with a list in its own slot and one with a buffer, and maps with
+/// and without inner nodes.
+pub fn heaps() -> Vec<Valid> {
+    let fixtures = [sample::board(2), sample::board(7), sample::maps(3), sample::maps(40)];
+    fixtures.iter().map(|fixture| Valid::new(fixture.file())).collect()
+}
+
+/// The same as images.
+pub fn images() -> Vec<Valid> {
+    heaps().into_iter().map(|heap| Valid::new(sealed(&heap.bytes))).collect()
+}
+
+/// Their descriptors.
+pub fn registries() -> Vec<Vec<u8>> {
+    [sample::board(2), sample::maps(2)].iter().map(|fixture| fixture.registry.to_archive()).collect()
+}
+
+/// The image of a valid heap.
+pub fn sealed(heap: &[u8]) -> Vec<u8> {
+    let reader = Reader::open(heap, path(), Checks::Strict).expect("the heap opens");
+    let mut image = Cursor::new(Vec::new());
+    seal(&reader, &SealOptions::default(), &mut image).expect("the heap can be sealed");
+    image.into_inner()
+}
