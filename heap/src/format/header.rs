@@ -18,7 +18,7 @@
 //! | 28     | 4    | first generation of fresh slots, drawn per heap |
 //! | 32     | 16   | heap id, drawn at random when the heap is made (from `Options::seed` when given) |
 //! | 48     | 16   | key of the hash maps |
-//! | 64     | 8    | counter, one more with each header written |
+//! | 64     | 8    | counter, one more with each header written; like every counter here at most 2^62 |
 //! | 72     | 8    | sequence of the last commit that the base holds |
 //! | 80     | 8    | epoch of the log, drawn at each open; 0: closed cleanly, the file alone is the heap |
 //! | 88     | 8    | ordinal of the log segment where the frames after `sequence` begin |
@@ -47,6 +47,9 @@ pub const MINOR: u16 = 0;
 pub const WRITER_LOCK: u64 = 8192;
 /// Offset of the byte whose lock retains the log.
 pub const RETAIN_LOCK: u64 = 8193;
+
+/// The largest value of a counter in a header that is believed.
+pub const MAX_COUNTER: u64 = 1 << 62;
 
 /// Feature flag (refuse to read): none is defined yet.
 pub const KNOWN_READ_FLAGS: u32 = 0;
@@ -259,6 +262,12 @@ impl Header {
         if self.file_len < 2 * BLOCK || !self.file_len.is_multiple_of(BLOCK) {
             return Err(HeaderFault::Field(112));
         }
+        // Counters are counted up without a thought of their end, which no heap comes near.
+        for (at, counter) in [(64, self.counter), (72, self.sequence), (88, self.log.ordinal), (104, self.forced)] {
+            if counter > MAX_COUNTER {
+                return Err(HeaderFault::Field(at));
+            }
+        }
         let sealed = self.state == FileState::Image;
         if (self.manifest_at != 0) != sealed || (sealed && self.manifest_at != self.file_len) {
             return Err(HeaderFault::Field(120));
@@ -280,6 +289,47 @@ impl Header {
             (Ok(a), Err(_)) => Ok((a, 0)),
             (Err(_), Ok(b)) => Ok((b, 1)),
             (Err(HeaderFault::Magic), Err(fault)) | (Err(fault), Err(_)) => Err(fault),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log that began at the last ordinal there is made a reader count past it.
+    #[test]
+    fn a_counter_near_its_end_is_not_believed() {
+        let header = Header {
+            minor: MINOR,
+            write_flags: 0,
+            ignorable_flags: 0,
+            byte_order: ByteOrder::NATIVE,
+            pointer_width: 8,
+            state: FileState::Live,
+            first_generation: 1,
+            heap_id: [0; 16],
+            hash_key: [0; 16],
+            counter: MAX_COUNTER,
+            sequence: MAX_COUNTER,
+            log: LogStart { epoch: u64::MAX, ordinal: MAX_COUNTER, offset: 0, chain: 0 },
+            forced: MAX_COUNTER,
+            file_len: 2 * BLOCK,
+            manifest_at: 0,
+            manifest_len: 0,
+            content_hash: [0; 32],
+        };
+        assert_eq!(Header::parse(&header.to_page()), Ok(header.clone()));
+        let changes: [(u32, fn(&mut Header)); 4] = [
+            (64, |header| header.counter += 1),
+            (72, |header| header.sequence = u64::MAX),
+            (88, |header| header.log.ordinal = u64::MAX),
+            (104, |header| header.forced += 1),
+        ];
+        for (at, change) in changes {
+            let mut changed = header.clone();
+            change(&mut changed);
+            assert_eq!(Header::parse(&changed.to_page()), Err(HeaderFault::Field(at)));
         }
     }
 }

@@ -164,7 +164,7 @@ pub fn find_end(
     tail.found = chain.enter(start.ordinal, None)?;
     while let Some(frame) = chain.next()? {
         // A transaction's frames stand together, and transactions follow each other without a gap.
-        if frame.header.sequence != tail.sequence + 1 || frame.header.sequence > until {
+        if frame.header.sequence != tail.sequence.saturating_add(1) || frame.header.sequence > until {
             break;
         }
         pending += 1;
@@ -265,7 +265,7 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let mut found = self.find()?;
-        if found.is_none() && self.enter(self.at.ordinal + 1, Some(self.at.chain))? {
+        if found.is_none() && self.enter(self.at.ordinal.saturating_add(1), Some(self.at.chain))? {
             found = self.find()?;
         }
         let Some((header, chain)) = found else { return Ok(None) };

@@ -55,6 +55,7 @@ pub(super) fn constants() -> Vec<(&'static str, u64)> {
         header::MINOR,
         header::WRITER_LOCK,
         header::RETAIN_LOCK,
+        header::MAX_COUNTER,
         header::KNOWN_READ_FLAGS,
         header::KNOWN_WRITE_FLAGS,
         header::HOLDS_SECRETS,
