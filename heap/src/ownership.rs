@@ -4,6 +4,9 @@
 //! what that holds in turn: its slot is flagged *unowned*, as the slots given out by the transaction are from the
 //! start. Then every handle that appeared takes what it names, and what that holds: it must be flagged, and the flag is
 //! cleared. What is still flagged at the end has no owner and is freed.
+//!
+//! Only what a place held before the transaction can vanish from it. So a released value does not release what appeared
+//! in it since, and what was written into a record between its first change and its removal was never its own.
 
 use std::cell::Cell;
 
@@ -42,7 +45,7 @@ fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Vec
         let saved = raw.undo().saved[number];
         changes_of(state, programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
     }
-    release(state, programs, raw, &mut released);
+    release(state, programs, raw, &mut released, &appeared);
     // What lies in a released or fresh value is taken with it, if at all.
     appeared.retain(|appeared| {
         let word = raw.view().word(appeared.header);
@@ -70,7 +73,7 @@ fn changes_of(
     released: &mut Vec<u64>,
     appeared: &mut Vec<Appeared>,
 ) {
-    if saved.what == What::Plain {
+    if saved.what == What::Plain || was_kept_before(saved, old) {
         return;
     }
     let new = view.slot_bytes(saved.at, saved.len as u64);
@@ -87,6 +90,16 @@ fn changes_of(
     let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
     released.extend(gone.map(|value| value.at));
     appeared.extend(after.into_iter().map(|held| Appeared { header: saved.header, held }));
+}
+
+/// Whether a slot that was kept because it was freed had been kept by the same transaction, with older bytes.
+fn was_kept_before(saved: Saved, old: &[u8]) -> bool {
+    saved.what == What::Slot && word_of(old) & slot::TOUCHED != 0
+}
+
+/// The header's word of a slot that was kept.
+fn word_of(old: &[u8]) -> u64 {
+    u64::from_ne_bytes(old[..8].try_into().expect("a slot is kept from its header on"))
 }
 
 /// Takes what is on both sides from both: what stayed, and what only moved within the range, as the children of a node
@@ -185,9 +198,8 @@ fn handles_of(
         }
         (What::Entries, _) => walk::entries(programs, slot::aux(view.word(saved.header)), bytes, 0, visit),
         (What::Slot, table) => {
-            let word = u64::from_ne_bytes(bytes[..8].try_into().expect("a slot is kept from its header on"));
             let within = saved.header - space.region_at(space.region_of(saved.header));
-            walk::slot(programs, table, word, within, bytes, visit);
+            walk::slot(programs, table, word_of(bytes), within, bytes, visit);
         }
     }
 }
@@ -217,9 +229,11 @@ pub(crate) fn slot_handles(
     walk::slot(programs, table.entry.kind, word, within, view.slot_bytes(header, len), visit);
 }
 
-/// Flags what was released, and what it holds.
-fn release(state: &State, programs: &Programs, raw: &mut Writing<'_>, released: &mut Vec<u64>) {
+/// Flags what was released, and what it held before the transaction.
+fn release(state: &State, programs: &Programs, raw: &mut Writing<'_>, released: &mut Vec<u64>, appeared: &[Appeared]) {
     let mut held = Vec::new();
+    // What appeared in which slot, in order; most transactions release texts, and never ask.
+    let mut since: Option<Vec<(u64, u64)>> = None;
     let mut position = 0;
     while let Some(&header) = released.get(position) {
         position += 1;
@@ -229,7 +243,16 @@ fn release(state: &State, programs: &Programs, raw: &mut Writing<'_>, released: 
         raw.flag(header, slot::UNOWNED, true);
         held.clear();
         slot_handles(state, programs, raw.view(), header, &mut |handle| held.push(handle));
-        for handle in held.iter().filter(|held| held.named.is_owned()) {
+        if held.is_empty() {
+            continue;
+        }
+        let since = since.get_or_insert_with(|| {
+            let mut pairs: Vec<_> = appeared.iter().map(|appeared| (appeared.header, appeared.held.bits)).collect();
+            pairs.sort_unstable();
+            pairs
+        });
+        let was_there = |held: &&Held| since.binary_search(&(header, held.bits)).is_err();
+        for handle in held.iter().filter(|held| held.named.is_owned()).filter(was_there) {
             released.extend(raw.view().value(handle.bits).map(|value| value.at));
         }
     }

@@ -50,7 +50,7 @@
 //! blocks of the checksums themselves: 0). History: empty in this version.
 
 use super::bytes::{put, u16_at, u32_at, u64_at};
-use super::{BLOCK, MAX_REGIONS, whole_blocks};
+use super::{BLOCK, MAX_REGIONS};
 
 /// Offset of the root in the file.
 pub const ROOT_AT: u64 = BLOCK;
@@ -289,7 +289,7 @@ impl ExtentEntry {
         }
         if entry.at < 2 * BLOCK
             || !entry.at.is_multiple_of(BLOCK)
-            || whole_blocks(entry.len) != entry.len
+            || !entry.len.is_multiple_of(BLOCK)
             || entry.at.checked_add(entry.len).is_none_or(|end| end > file_len)
         {
             return fault("extent entry", 0);
@@ -346,6 +346,20 @@ impl RootEntry {
         match std::str::from_utf8(&bytes[16..16 + len]) {
             Ok(name) => Ok(Some(Self { reference, table: u32_at(bytes, 8), name: name.to_owned() })),
             Err(_) => fault("root entry", 16),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rounding such a length up to blocks overflowed.
+    #[test]
+    fn an_extent_as_long_as_numbers_go_is_a_fault() {
+        for len in [u64::MAX, u64::MAX - BLOCK + 1, u64::MAX - 4095] {
+            let entry = ExtentEntry { at: 2 * BLOCK, len, region: 0, offset: 0, table: 0, slots: 1 };
+            assert_eq!(ExtentEntry::parse(&entry.to_bytes(), u64::MAX), fault("extent entry", 0));
         }
     }
 }

@@ -164,7 +164,7 @@ pub fn find_end(
     tail.found = chain.enter(start.ordinal, None)?;
     while let Some(frame) = chain.next()? {
         // A transaction's frames stand together, and transactions follow each other without a gap.
-        if frame.header.sequence != tail.sequence.saturating_add(1) || frame.header.sequence > until {
+        if tail.sequence.checked_add(1) != Some(frame.header.sequence) || frame.header.sequence > until {
             break;
         }
         pending += 1;
@@ -265,7 +265,10 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let mut found = self.find()?;
-        if found.is_none() && self.enter(self.at.ordinal.saturating_add(1), Some(self.at.chain))? {
+        if found.is_none()
+            && let Some(ordinal) = self.at.ordinal.checked_add(1)
+            && self.enter(ordinal, Some(self.at.chain))?
+        {
             found = self.find()?;
         }
         let Some((header, chain)) = found else { return Ok(None) };
@@ -293,5 +296,72 @@ impl<'a> Chain<'a> {
 
     const fn position(&self) -> LogStart {
         self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Lock, LockMode};
+
+    /// A log of one segment.
+    #[derive(Debug)]
+    struct OneSegment(Vec<u8>);
+
+    impl Storage for OneSegment {
+        fn read_at(&self, _: File, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+            bytes.copy_from_slice(&self.0[offset as usize..][..bytes.len()]);
+            Ok(())
+        }
+
+        fn write_at(&self, _: File, _: u64, _: &[u8]) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self, _: File) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn allocate(&self, _: File, _: u64, _: u64) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn len(&self, _: File) -> std::io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+
+        fn set_len(&self, _: File, _: u64) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn lock(&self, _: Lock, _: LockMode) -> std::io::Result<bool> {
+            Ok(true)
+        }
+
+        #[cfg(unix)]
+        fn descriptor(&self, _: File) -> Option<std::os::fd::BorrowedFd<'_>> {
+            None
+        }
+    }
+
+    /// A header and a log may say any ordinal and any sequence. The numbers behind the last ones were asked for, and
+    /// there are none.
+    #[test]
+    fn a_chain_at_the_end_of_all_numbers_ends() {
+        let (head, chain) = SegmentHeader { epoch: 1, ordinal: u64::MAX, link: 0 }.to_bytes();
+        let mut log = head.to_vec();
+        let frame = FrameHeader { payload: 8, last: true, sequence: u64::MAX };
+        let (first, after) = frame.to_bytes(chain, &[0; 8]);
+        let (second, _) = frame.to_bytes(after, &[0; 8]);
+        for head in [first, second] {
+            log.extend_from_slice(&head);
+            log.extend_from_slice(&[0; 8]);
+        }
+        log.resize(SEGMENT as usize, 0);
+        let storage = OneSegment(log);
+        let segments = Segments::read(&storage, 1).unwrap();
+        let start = LogStart { epoch: 1, ordinal: u64::MAX, offset: SEGMENT_HEADER as u32, chain };
+        let tail = find_end(&storage, &segments, start, u64::MAX - 1, u64::MAX).unwrap();
+        assert_eq!((tail.frames, tail.sequence), (1, u64::MAX));
     }
 }
