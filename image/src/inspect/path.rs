@@ -44,18 +44,24 @@ impl fmt::Display for Step {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.start {
-            Start::Root(name) => write!(f, ".{name}")?,
+            Start::Root(name) if is_plain(name) => write!(f, ".{name}")?,
+            Start::Root(name) => write!(f, ".\"{}\"", name.replace('"', "\"\""))?,
             Start::Record(type_name, number) => write!(f, "{type_name}#{number}")?,
         }
         self.steps.iter().try_for_each(|step| write!(f, "{step}"))
     }
 }
 
+/// Whether a root's name can be typed without quotes.
+fn is_plain(name: &str) -> bool {
+    name.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_'))
+}
+
 impl std::str::FromStr for Path {
     type Err = Error;
 
     /// Reads `Type#number` or the name of a root, with or without a dot before it, then `.field` and `[position]`.
-    /// A root's name that has other signs than letters, digits, `-` and `_` stands in quotes: `."my root"`.
+    /// A root's name that has other signs than letters, digits, `-` and `_` stands in quotes: `."my root"`; a quote in it is written twice.
     fn from_str(path: &str) -> Result<Self> {
         let fault = |what: &str| Error::Syntax { path: path.to_owned(), what: what.to_owned() };
         let (start, mut rest) = start(path).ok_or_else(|| fault("it begins with neither a record nor a root"))?;
@@ -82,20 +88,37 @@ impl std::str::FromStr for Path {
 fn start(path: &str) -> Option<(Start, &str)> {
     let unquoted = path.strip_prefix('.').unwrap_or(path);
     if let Some(quoted) = unquoted.strip_prefix('"') {
-        let (name, rest) = quoted.split_once('"')?;
-        return Some((Start::Root(name.to_owned()), rest));
+        return quoted_root(quoted);
     }
     // Type names may hold dots and brackets, as in `Pair<[u8; 2]>#3`, but roots named so stand in quotes.
     if let Some((type_name, after)) = unquoted.split_once('#')
         && let end = after.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(after.len())
         && let Ok(number) = after[..end].parse()
         && !type_name.is_empty()
+        && !type_name.starts_with('.')
     {
         return Some((Start::Record(type_name.to_owned(), number), &after[end..]));
     }
     let end = unquoted.find(['.', '[']).unwrap_or(unquoted.len());
     let (name, rest) = unquoted.split_at(end);
     (!name.is_empty() && !name.contains('#')).then(|| (Start::Root(name.to_owned()), rest))
+}
+
+/// The name up to the closing quote, and what follows. Two quotes stand for one of the name.
+fn quoted_root(quoted: &str) -> Option<(Start, &str)> {
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        name.push_str(before);
+        match after.strip_prefix('"') {
+            Some(further) => {
+                name.push('"');
+                rest = further;
+            }
+            None => return (!name.is_empty()).then_some((Start::Root(name), after)),
+        }
+    }
 }
 
 /// Where a path led.
@@ -224,6 +247,10 @@ mod tests {
             assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
         }
         assert_eq!("board".parse::<Path>().unwrap(), ".board".parse().unwrap());
+        for shown in [".\"my root\".x", ".\"a \"\"quoted\"\" root\"[3]", "Pair<[u8; 2]>#3.first", ".board"] {
+            assert_eq!(shown.parse::<Path>().unwrap().to_string(), shown);
+        }
+        assert!(["..#1", ".\"\"", ".\"open"].iter().all(|path| path.parse::<Path>().is_err()));
         let quoted = ".\"my root\".x".parse::<Path>().unwrap();
         assert_eq!((quoted.start, quoted.steps), (Start::Root("my root".into()), vec![Step::Field("x".into())]));
         for path in ["", ".", ".a..b", ".a[", ".a[x]", ".a[1", ".a[1]b", "#3", "[3]"] {
