@@ -10,6 +10,7 @@ mod commits;
 mod dumps;
 mod figure;
 mod harness;
+mod maps;
 mod opens;
 mod plain;
 mod reads;
@@ -33,6 +34,10 @@ const WORKS: &[&str] = &[
     "chase-cached",
     "scan",
     "walk",
+    "map-get",
+    "map-insert",
+    "sorted-get",
+    "sorted-insert",
     "list-push",
     "churn",
     "collect",
@@ -59,6 +64,10 @@ fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
         "chase-cached" => reads::chase_cached(bench),
         "scan" => reads::scan(bench),
         "walk" => reads::walk(bench),
+        "map-get" => maps::map_get(bench),
+        "map-insert" => maps::map_insert(bench),
+        "sorted-get" => maps::sorted_get(bench),
+        "sorted-insert" => maps::sorted_insert(bench),
         "list-push" => builds::list_push(bench),
         "churn" => builds::churn(bench),
         "collect" => reads::collect(bench),
