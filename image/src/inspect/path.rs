@@ -44,10 +44,21 @@ impl fmt::Display for Step {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.start {
+            Start::Root(name) if self.must_quote(name) => write!(f, ".\"{name}\"")?,
             Start::Root(name) => write!(f, ".{name}")?,
+            // One dot before the start is passed over.
+            Start::Record(type_name, number) if type_name.starts_with('.') => write!(f, ".{type_name}#{number}")?,
             Start::Record(type_name, number) => write!(f, "{type_name}#{number}")?,
         }
         self.steps.iter().try_for_each(|step| write!(f, "{step}"))
+    }
+}
+
+impl Path {
+    /// Whether the root's name would be read as something else without quotes.
+    fn must_quote(&self, name: &str) -> bool {
+        let like_a_record = |step: &Step| matches!(step, Step::Field(name) if name.contains('#'));
+        name.is_empty() || name.contains(['.', '[', '#']) || self.steps.iter().any(like_a_record)
     }
 }
 
@@ -226,6 +237,10 @@ mod tests {
         assert_eq!("board".parse::<Path>().unwrap(), ".board".parse().unwrap());
         let quoted = ".\"my root\".x".parse::<Path>().unwrap();
         assert_eq!((quoted.start, quoted.steps), (Start::Root("my root".into()), vec![Step::Field("x".into())]));
+        // They were shown without quotes, as paths to something else.
+        for path in [".\"a.b\".c", ".\"a[1]\"", ".\"a#1\"", ".\"a\".b#1", ".\"\"", "..A#1"] {
+            assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
+        }
         for path in ["", ".", ".a..b", ".a[", ".a[x]", ".a[1", ".a[1]b", "#3", "[3]"] {
             assert!(path.parse::<Path>().is_err(), "{path}");
         }
