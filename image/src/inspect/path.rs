@@ -55,10 +55,12 @@ impl fmt::Display for Path {
 }
 
 impl Path {
-    /// Whether the root's name would be read as something else without quotes.
+    /// Whether the root's name might be read as something else without quotes. One that holds quotes itself was read
+    /// without any.
     fn must_quote(&self, name: &str) -> bool {
         let like_a_record = |step: &Step| matches!(step, Step::Field(name) if name.contains('#'));
-        name.is_empty() || name.contains(['.', '[', '#']) || self.steps.iter().any(like_a_record)
+        !name.contains('"')
+            && (name.is_empty() || name.contains(['.', '[', '#']) || self.steps.iter().any(like_a_record))
     }
 }
 
@@ -238,7 +240,7 @@ mod tests {
         let quoted = ".\"my root\".x".parse::<Path>().unwrap();
         assert_eq!((quoted.start, quoted.steps), (Start::Root("my root".into()), vec![Step::Field("x".into())]));
         // They were shown without quotes, as paths to something else.
-        for path in [".\"a.b\".c", ".\"a[1]\"", ".\"a#1\"", ".\"a\".b#1", ".\"\"", "..A#1"] {
+        for path in [".\"a.b\".c", ".\"a[1]\"", ".\"a#1\"", ".\"a\".b#1", ".\"\"", "..A#1", ".a\".#"] {
             assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
         }
         for path in ["", ".", ".a..b", ".a[", ".a[x]", ".a[1", ".a[1]b", "#3", "[3]"] {
