@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use migrate::Shape;
 
@@ -20,6 +20,7 @@ use crate::open::Door;
 use crate::options::Options;
 use crate::planted::planted;
 use crate::raw::{ForkMark, Gate, Refusal, Space, Value, View};
+use crate::snapshot::Shown;
 use crate::state::State;
 use crate::stats::Stats;
 use crate::storage::{File, Storage};
@@ -46,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) poison: OnceLock<String>,
     pub(crate) door: Door,
     /// Snapshots that may still show pages of the base.
-    pub(crate) snapshots: Mutex<Vec<Weak<Space>>>,
+    pub(crate) snapshots: Mutex<Vec<Shown>>,
     /// The figures last asked for, for when a transaction holds the state.
     pub(crate) figures: Mutex<Stats>,
     pub(crate) mark: ForkMark,
@@ -67,14 +68,14 @@ impl Shared {
     }
 
     /// Snapshots that may still show pages of the base.
-    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Weak<Space>>> {
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Shown>> {
         self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a snapshot may still show pages of the base.
     pub(crate) fn has_snapshots(&self) -> bool {
         let mut snapshots = self.snapshots();
-        snapshots.retain(|snapshot| snapshot.strong_count() > 0);
+        snapshots.retain(Shown::is_alive);
         !snapshots.is_empty()
     }
 

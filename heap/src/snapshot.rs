@@ -6,7 +6,7 @@
 //! snapshot pages of its own first.
 
 use std::ops::Index;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
 use crate::field::{Field, Record};
@@ -119,8 +119,10 @@ impl Snapshot {
                 Ok(())
             })
         })?;
+        let range = |extent: &ExtentEntry| (space.region_at(extent.region) + u64::from(extent.offset), extent.len);
+        let ranges = moment.extents.iter().map(range).collect();
         let snapshot = moment.into_snapshot(shared, space);
-        shared.snapshots().push(Arc::downgrade(&snapshot.space));
+        shared.snapshots().push(Shown { space: Arc::downgrade(&snapshot.space), ranges });
         Ok(snapshot)
     }
 
@@ -209,19 +211,28 @@ fn lay_over(space: &Space, extents: &[ExtentEntry], operation: Operation<'_>) {
     }
 }
 
-/// Gives every snapshot that still shows pages of the base pages of its own; false when one could not be had.
+/// What a snapshot shows of the base.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    space: Weak<Space>,
+    /// Offsets in the snapshot's arena, and lengths.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl Shown {
+    /// Whether the snapshot is still there.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.space.strong_count() > 0
+    }
+}
+
+/// Gives every snapshot that still shows pages of the base pages of its own; false when one could not be had. That is
+/// all it was made with: an extent that the heap gave up since is written over as soon as the base may be.
 pub(crate) fn detach_all(shared: &Shared) -> bool {
-    let state = shared.state();
     let mut snapshots = shared.snapshots();
-    snapshots.retain(|snapshot| {
-        let Some(space) = snapshot.upgrade() else { return false };
-        // Extents made since lie behind what the snapshot counts, or in regions it does not have.
-        let own =
-            state.catalog.extents().iter().filter(|extent| {
-                extent.len > 0 && u64::from(extent.offset) + extent.len <= space.mapped(extent.region)
-            });
-        let mut extents = own.map(|extent| (space.region_at(extent.region) + u64::from(extent.offset), extent.len));
-        extents.any(|(at, len)| space.arena().make_private(at, len).is_err())
+    snapshots.retain(|shown| {
+        let Some(space) = shown.space.upgrade() else { return false };
+        shown.ranges.iter().any(|&(at, len)| space.arena().make_private(at, len).is_err())
     });
     snapshots.is_empty()
 }

@@ -530,3 +530,28 @@ impl State {
         space.table(space.region_of(header)).expect("a slot that was given out lies in a table's region")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A generation given out twice would make an old handle name a new value.
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_retired() {
+        let mut generation = LAST_GENERATION - 3;
+        let mut given = vec![generation];
+        loop {
+            let word = State::freed_word(generation);
+            assert!(slot::generation(word) > generation, "{generation}");
+            if slot::kind(word) == Some(Kind::Retired) {
+                break;
+            }
+            assert_eq!(slot::kind(word), Some(Kind::Free));
+            generation = slot::generation(word);
+            given.push(generation);
+        }
+        // The last generation is the retired slot's own: no handle ever has it.
+        assert_eq!(given, [LAST_GENERATION - 3, LAST_GENERATION - 2, LAST_GENERATION - 1]);
+        assert_eq!(State::freed_word(generation), slot::word(LAST_GENERATION, Kind::Retired, 0));
+    }
+}

@@ -253,3 +253,31 @@ fn a_process_without_control_files_is_known_by_its_open_heap() {
 fn no_process_is_not_found() {
     assert_eq!(for_pid(u32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
+
+proptest::proptest! {
+    /// Control files lie in folders that others may write to.
+    #[test]
+    fn whatever_lies_there_is_read_or_passed_over(lines in "(image-control 1\n)?((pid|started|heap|log|program|namespace|file|types|records|schema|sequence|committed|x) [ -~]{0,30}(\\\\x[0-9a-f+]{0,3})?\n){0,14}(end\n)?") {
+        if let Some(said) = from_text(&lines) {
+            proptest::prop_assert_eq!(from_text(&to_text(&said)), Some(said));
+        }
+    }
+
+    #[test]
+    fn any_numbers_and_paths_come_back(path in "/[ -~\\\\\n]{0,40}", numbers: [u64; 6], millis: Option<u64>) {
+        let [started, types, records, sequence, device, inode] = numbers;
+        let whole = Said {
+            info: Info {
+                pid: started as u32,
+                started,
+                heap: PathBuf::from(&path),
+                log: PathBuf::from("/log"),
+                program: path,
+                figures: Some(Figures { types, records, schema: String::new(), sequence, committed: millis.map(|since| SystemTime::UNIX_EPOCH + Duration::from_millis(since >> 1)) }),
+            },
+            identity: Some((device, inode)),
+            namespace: None,
+        };
+        proptest::prop_assert_eq!(from_text(&to_text(&whole)), Some(whole));
+    }
+}

@@ -320,16 +320,14 @@ mod tests {
             content_hash: [0; 32],
         };
         assert_eq!(Header::parse(&header.to_page()), Ok(header.clone()));
-        let changes: [(u32, fn(&mut Header)); 4] = [
-            (64, |header| header.counter += 1),
-            (72, |header| header.sequence = u64::MAX),
-            (88, |header| header.log.ordinal = u64::MAX),
-            (104, |header| header.forced += 1),
-        ];
-        for (at, change) in changes {
+        let change = |at, change: fn(&mut Header)| {
             let mut changed = header.clone();
             change(&mut changed);
             assert_eq!(Header::parse(&changed.to_page()), Err(HeaderFault::Field(at)));
-        }
+        };
+        change(64, |header| header.counter += 1);
+        change(72, |header| header.sequence = u64::MAX);
+        change(88, |header| header.log.ordinal = u64::MAX);
+        change(104, |header| header.forced += 1);
     }
 }

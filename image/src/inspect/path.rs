@@ -44,7 +44,7 @@ impl fmt::Display for Step {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.start {
-            Start::Root(name) if is_plain(name) => write!(f, ".{name}")?,
+            Start::Root(name) if self.needs_no_quotes(name) => write!(f, ".{name}")?,
             Start::Root(name) => write!(f, ".\"{}\"", name.replace('"', "\"\""))?,
             Start::Record(type_name, number) => write!(f, "{type_name}#{number}")?,
         }
@@ -52,9 +52,13 @@ impl fmt::Display for Path {
     }
 }
 
-/// Whether a root's name can be typed without quotes.
-fn is_plain(name: &str) -> bool {
-    name.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_'))
+impl Path {
+    /// Whether the root's name can be typed without quotes, and the whole then is no path to a record.
+    fn needs_no_quotes(&self, name: &str) -> bool {
+        let like_a_record = |step: &Step| matches!(step, Step::Field(name) if name.contains('#'));
+        name.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_'))
+            && !self.steps.iter().any(like_a_record)
+    }
 }
 
 impl std::str::FromStr for Path {
@@ -253,6 +257,10 @@ mod tests {
         assert!(["..#1", ".\"\"", ".\"open"].iter().all(|path| path.parse::<Path>().is_err()));
         let quoted = ".\"my root\".x".parse::<Path>().unwrap();
         assert_eq!((quoted.start, quoted.steps), (Start::Root("my root".into()), vec![Step::Field("x".into())]));
+        // They were shown without quotes, as paths to something else.
+        for path in [".\"a.b\".c", ".\"a[1]\"", ".\"a#1\"", ".\"a\".b#1"] {
+            assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
+        }
         for path in ["", ".", ".a..b", ".a[", ".a[x]", ".a[1", ".a[1]b", "#3", "[3]"] {
             assert!(path.parse::<Path>().is_err(), "{path}");
         }
