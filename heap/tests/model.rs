@@ -731,7 +731,7 @@ fn live(seed: u64, steps: usize) {
 
 #[test]
 fn a_heap_holds_what_its_model_holds() {
-    let seeds = std::env::var("MODEL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(24);
+    let seeds = std::env::var("MODEL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(16);
     let first = std::env::var("MODEL_FIRST").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     (first..first + seeds).for_each(|seed| live(seed, 80));
 }
