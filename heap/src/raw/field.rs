@@ -134,7 +134,7 @@ unsafe impl Field for Option<char> {
     const OWNER: bool = false;
 
     fn describe(_: &mut Describer) -> Shape {
-        option::<Self>(Shape::Char, OptionTag::Niche { offset: 0, width: 4, none: 0x11_0000 })
+        option::<Self>(Shape::Char, OptionTag::Niche { offset: 0, width: 4, none: super::layout::CHAR_NONE })
     }
 }
 
