@@ -2,6 +2,7 @@
 
 mod cli;
 mod format_doc;
+mod golden;
 mod guards;
 mod harness;
 mod images;
