@@ -14,7 +14,8 @@ use image::{DumpOptions, DumpSource, Replace, Secrets, dump, open_file};
 
 use crate::harness::{Folder, verify};
 
-// `repr(C)`, because the bytes must not depend on how a compiler orders fields.
+// `repr(C)`, because the bytes must not depend on how a compiler orders fields. There is no `Option<char>` for the same
+// reason: which number means `None` is the compiler's.
 
 /// A struct that lies inline in others.
 #[derive(Record, Debug, Clone, Copy, PartialEq)]
@@ -66,7 +67,7 @@ struct World {
     letter: char,
     flag: bool,
     perhaps: [Option<u32>; 2],
-    initial: Option<char>,
+    maybe_not: Option<bool>,
     title: Option<Text>,
     raw: Bytes,
     maybe: [Maybe<Position>; 2],
@@ -121,7 +122,7 @@ fn world(tx: &mut Transaction<'_>) -> Result<World> {
         letter: 'ß',
         flag: true,
         perhaps: [Some(7), None],
-        initial: Some('W'),
+        maybe_not: Some(false),
         title: Some(tx.text("golden")?),
         raw: tx.bytes(&[0, 255, 1])?,
         maybe: [Maybe::Just(POSITION), Maybe::Nothing],
@@ -156,7 +157,7 @@ fn make(path: &Path) -> Result<()> {
 fn check(reader: &impl Reader, root: Ref<World>) -> Result<()> {
     let world = reader.get(root)?;
     assert_eq!((world.wide, world.signed, world.letter, world.flag), (1 << 100, -2, 'ß', true));
-    assert_eq!((world.perhaps, world.initial, world.grid), ([Some(7), None], Some('W'), [[1, 2, 3], [4, 5, 6]]));
+    assert_eq!((world.perhaps, world.maybe_not, world.grid), ([Some(7), None], Some(false), [[1, 2, 3], [4, 5, 6]]));
     assert_eq!(world.maybe, [Maybe::Just(POSITION), Maybe::Nothing]);
     assert_eq!(world.title.map(|title| reader.get_text(title)).transpose()?, Some("golden"));
     assert_eq!(reader.get_bytes(world.raw)?, [0, 255, 1]);
