@@ -141,9 +141,12 @@ fn shape(input: &mut Unstructured<'_>, schema: &Schema, levels: u32) -> Result<S
             let (size, align) = (size.min(1 << 18) as u32, align.clamp(1, 64) as u32);
             let grown = (size + align).next_multiple_of(align);
             let (size, tag) = if input.arbitrary()? {
-                let width = 1 << input.int_in_range(0..=3)?;
-                let offset = input.int_in_range(0..=size.saturating_sub(width.into()))?;
-                (size, OptionTag::Niche { offset, width, none: input.arbitrary::<u8>()?.into() })
+                let none = match *inner {
+                    Shape::Bool => 2 + input.int_in_range(0..=5)?,
+                    Shape::Char => 0x11_0000 + input.int_in_range(0..=5)?,
+                    _ => u32::from(input.ratio(1, 8)?),
+                };
+                (size, OptionTag::Niche { offset: 0, width: size.min(255) as u8, none })
             } else {
                 (grown, OptionTag::Tagged { width: align.min(16) as u8, value_offset: align })
             };

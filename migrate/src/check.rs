@@ -231,10 +231,7 @@ fn check_option(
     }
     let fits = match tag {
         OptionTag::Niche { offset, width, none } => {
-            [1, 2, 4, 8].contains(&width)
-                && u64::from(offset) + u64::from(width) <= size
-                && inner_size <= size
-                && (width >= 4 || none >> (8 * width) == 0)
+            offset == 0 && u64::from(width) == size && inner_size == size && is_no_value(inner, none)
         }
         OptionTag::Tagged { width, value_offset } => {
             let value_at = u64::from(value_offset);
@@ -246,6 +243,16 @@ fn check_option(
         }
     };
     if fits { Ok((size, align)) } else { Err("the tag or the value of an option does not fit it".into()) }
+}
+
+/// Whether a number is one that no value of the shape has, as a whole: only these say that an option is nothing. In a
+/// part of a value it could be padding as well.
+const fn is_no_value(inner: &Shape, number: u32) -> bool {
+    match inner {
+        Shape::Bool => number > 1 && number <= u8::MAX as u32,
+        Shape::Char => number > char::MAX as u32,
+        handle => handle.is_handle() && number == 0,
+    }
 }
 
 /// How many values lie in each other by value in each type, found from the innermost outwards without recursion.
