@@ -12,6 +12,7 @@ mod check;
 mod fingerprint;
 mod layout;
 mod path;
+mod plan;
 mod program;
 mod schema;
 mod shape;
@@ -20,6 +21,9 @@ pub use archive::MAX_ARCHIVE;
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
+pub use plan::{
+    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
+};
 pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
