@@ -94,4 +94,4 @@ mod arena;
 pub(crate) mod memory;
 
 #[cfg(feature = "arena")]
-pub(crate) use arena::{Buffers, BuffersMut, Keep, map_slot, map_words};
+pub(crate) use arena::{Buffers, BuffersMut, Keep, MAP_SLOT, map_slot, map_words};

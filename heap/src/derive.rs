@@ -8,6 +8,7 @@ use migrate::{Body, FieldAttributes, Integer, SecretMode, Shape, TypeAttributes,
 
 use crate::describe::Describer;
 use crate::field::{Field, Record};
+use crate::migration::IntoHook;
 
 /// Refuses, while compiling, a type that does something when it is dropped: records are never dropped.
 #[track_caller]
@@ -163,4 +164,9 @@ pub fn type_attributes(was: &[&str], dropped: &[&str], secret: Option<SecretMode
 
 fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Notes a hook of a type.
+pub fn hook<N: Record, M>(describer: &mut Describer, hook: impl IntoHook<N, M>) {
+    describer.hook(hook);
 }

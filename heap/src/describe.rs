@@ -1,13 +1,14 @@
 //! Collecting the descriptors of a program's types. Everything is by value: there is no list of all types anywhere.
 
 use std::any::{TypeId, type_name};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use migrate::{Schema, Shape, TypeDescriptor};
 
 use crate::error::{Error, Result};
 use crate::field::{Field, Key, Record};
 use crate::format::slot::{CLASS_COUNT, CLASSES};
+use crate::migration::{Hook, IntoHook};
 
 /// Largest size of a record in bytes.
 const MAX_RECORD: usize = CLASSES[CLASS_COUNT - 1] as usize - 64;
@@ -24,6 +25,9 @@ pub struct Describer {
     defined: HashMap<TypeId, String>,
     names: HashMap<String, TypeId>,
     depth: Depth,
+    purpose: Purpose,
+    /// Hooks of the types, by their names.
+    hooks: BTreeMap<String, Vec<Hook>>,
     fault: Option<Error>,
 }
 
@@ -35,6 +39,18 @@ enum Depth {
     Descriptors,
     /// No further than names.
     Names,
+}
+
+/// What the descriptors are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Purpose {
+    /// To be bound to a heap's.
+    #[default]
+    Binding,
+    /// To be migrated to: the hooks are wanted too.
+    Migrating,
+    /// To be the old type of a hook. The new type has its name, and may be named by its references.
+    Old,
 }
 
 /// A record type that was described.
@@ -68,6 +84,18 @@ impl Describer {
         describer.finish()
     }
 
+    /// A describer that notes hooks as well.
+    pub(crate) fn with_hooks() -> Self {
+        Self { purpose: Purpose::Migrating, ..Self::default() }
+    }
+
+    /// Describes the old type of a hook.
+    pub(crate) fn describe_old<T: Record>() -> Result<Description> {
+        let mut describer = Self { purpose: Purpose::Old, ..Self::default() };
+        T::describe(&mut describer);
+        describer.finish()
+    }
+
     /// Describes the element type of a list, or a map type.
     ///
     /// # Errors
@@ -87,9 +115,27 @@ impl Describer {
     }
 
     fn finish(self) -> Result<Description> {
-        match self.fault {
+        Ok(self.finish_with_hooks()?.0)
+    }
+
+    pub(crate) fn finish_with_hooks(self) -> Result<(Description, BTreeMap<String, Vec<Hook>>)> {
+        let Self { schema, records, elements, hooks, fault, .. } = self;
+        match fault {
             Some(fault) => Err(fault),
-            None => Ok(Description { schema: self.schema, records: self.records, elements: self.elements }),
+            None => Ok((Description { schema, records, elements }, hooks)),
+        }
+    }
+
+    /// Notes a hook that makes records of a type out of old ones.
+    pub fn hook<N: Record, M>(&mut self, hook: impl IntoHook<N, M>) {
+        if self.purpose != Purpose::Migrating {
+            return;
+        }
+        match hook.into_hook() {
+            Ok(hook) => self.hooks.entry(N::name()).or_default().push(hook.0),
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+            }
         }
     }
 
@@ -99,9 +145,13 @@ impl Describer {
         if self.depth == Depth::Names || self.defined.contains_key(&id) {
             return Shape::Inline(name);
         }
-        if self.names.insert(name.clone(), id).is_some() {
-            self.fault.get_or_insert(Error::SameName(name.clone()));
+        if self.names.contains_key(&name) {
+            if self.purpose != Purpose::Old {
+                self.fault.get_or_insert(Error::SameName(name.clone()));
+            }
+            return Shape::Inline(name);
         }
+        self.names.insert(name.clone(), id);
         self.defined.insert(id, name.clone());
         let descriptor = describe(self);
         self.measure::<T>(size_of::<T>());

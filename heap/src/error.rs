@@ -142,6 +142,28 @@ pub enum Error {
         /// The first difference.
         difference: String,
     },
+    /// The heap's layouts differ from the program's, and a value would be lost that the program did not give up.
+    #[error("the heap is left as it is: {refusal}")]
+    Refused {
+        /// The whole plan.
+        plan: Box<migrate::Plan>,
+        /// What is not answered, with the lines to add.
+        refusal: Box<migrate::Refusal>,
+    },
+    /// The heap's layouts differ from the program's, and the program asked for the plan alone.
+    #[error("the heap is to be migrated first:\n{plan}")]
+    Pending {
+        /// The plan.
+        plan: Box<migrate::Plan>,
+    },
+    /// A migration's hook failed or panicked; the heap is left as it is.
+    #[error("the migration hook of {record} failed: {what}")]
+    Hook {
+        /// The record it was given.
+        record: RecordName,
+        /// Its error or the message of its panic.
+        what: String,
+    },
     /// Two types of the program have one declared name.
     #[error("two types of the program are both named {0}; give one of them #[record(name = \"...\")]")]
     SameName(String),
@@ -285,8 +307,8 @@ impl Error {
     pub const CODES: &[&str] = &[
         "IMG-0101", "IMG-0102", "IMG-0103", "IMG-0104", "IMG-0301", "IMG-0302", "IMG-0303", "IMG-0304", "IMG-0305",
         "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0310", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404",
-        "IMG-0405", "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0704", "IMG-0706", "IMG-0707", "IMG-0801", "IMG-0802",
-        "IMG-0803", "IMG-0804", "IMG-0901", "IMG-0902",
+        "IMG-0405", "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0703", "IMG-0704", "IMG-0705", "IMG-0706", "IMG-0707",
+        "IMG-0708", "IMG-0801", "IMG-0802", "IMG-0803", "IMG-0804", "IMG-0901", "IMG-0902",
     ];
 
     /// The stable code, `IMG-nnnn`.
@@ -314,9 +336,12 @@ impl Error {
             Self::Corrupt { .. } => "IMG-0405",
             Self::NotFound { .. } => "IMG-0502",
             Self::Schema { .. } => "IMG-0702",
+            Self::Refused { .. } => "IMG-0703",
             Self::SameName(_) => "IMG-0704",
+            Self::Hook { .. } => "IMG-0705",
             Self::Unsupported { .. } => "IMG-0706",
             Self::Platform(_) => "IMG-0707",
+            Self::Pending { .. } => "IMG-0708",
             Self::Busy { .. } => "IMG-0801",
             Self::ArenaFull { .. } => "IMG-0802",
             Self::NoRoom(_) => "IMG-0803",

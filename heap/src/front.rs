@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
 use crate::transaction::{Sequence, Transaction};
+use crate::types::{TypeSet, Types};
 
 /// A persistent heap of typed records.
 ///
@@ -66,6 +67,42 @@ impl Heap {
     /// file system that cannot carry a heap.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, Options::default())
+    }
+
+    /// Opens a heap as [`open`](Heap::open) does, for the record types `S`: one, or a tuple of several. A heap whose
+    /// layouts differ is migrated to theirs.
+    ///
+    /// ```
+    /// use heap::{Heap, Record};
+    ///
+    /// # fn main() -> heap::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("tasks.heap");
+    /// mod before {
+    ///     #[derive(heap::Record)]
+    ///     pub struct Task { pub id: u32 }
+    /// }
+    /// let heap = Heap::open_as::<before::Task>(&path)?;
+    /// let mut tx = heap.write()?;
+    /// tx.root_or_insert("first", |_| Ok(before::Task { id: 7 }))?;
+    /// tx.commit()?;
+    /// drop(heap);
+    ///
+    /// #[derive(Record)]
+    /// struct Task { done: bool, id: u64, #[record(default = 3)] priority: u8 }
+    /// let heap = Heap::open_as::<Task>(&path)?;
+    /// let read = heap.read();
+    /// let task = &read[read.root::<Task>("first")?.unwrap()];
+    /// assert_eq!((task.done, task.id, task.priority), (false, 7, 3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Heap::open); [`Error::Refused`](crate::Error::Refused) when a value would be lost that the program
+    /// did not give up; [`Error::Hook`](crate::Error::Hook) when a hook fails.
+    pub fn open_as<S: TypeSet>(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Options { types: Some(Types::of::<S>()?), ..Options::default() })
     }
 
     /// Opens a heap as [`open`](Heap::open) does.

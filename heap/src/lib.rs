@@ -51,6 +51,8 @@ pub mod log;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod map;
 #[cfg(feature = "arena")]
+mod migration;
+#[cfg(feature = "arena")]
 mod naming;
 #[cfg(feature = "arena")]
 mod open;
@@ -85,6 +87,8 @@ pub mod storage;
 mod table;
 #[cfg(feature = "arena")]
 mod transaction;
+#[cfg(feature = "arena")]
+mod types;
 pub mod verify;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
@@ -102,11 +106,12 @@ pub use {
     front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    options::Options,
+    options::{Migrate, Options},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
+    types::{TypeSet, Types},
 };
 
 #[cfg(feature = "arena")]

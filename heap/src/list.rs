@@ -15,7 +15,7 @@ const FIXED: u64 = 16;
 /// Length of the slot of a list whose elements are elsewhere, in bytes.
 const SPILLED: u64 = 24;
 /// Up to this length in bytes, header included, elements lie in the list's own slot.
-const INLINE: u64 = 512;
+pub(crate) const INLINE: u64 = 512;
 
 /// The list that elements were last appended to, in a slot that needs no keeping. It is the same list as long as its
 /// slot says what it said then.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::Programs;
+use migrate::{Programs, Registry};
 
 use crate::announce;
 use crate::binder::Binder;
@@ -25,6 +25,7 @@ use crate::format::header::{FileState, Header};
 use crate::format::{BLOCK, REGION};
 use crate::front::Heap;
 use crate::log::Log;
+use crate::migration::{self, Migration};
 use crate::options::Options;
 use crate::publish::publish;
 use crate::raw::{Arena, ForkMark, Gate, Space};
@@ -80,22 +81,43 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
         let fault = crate::format::header::HeaderFault::Features(header.write_flags);
         return Err(Error::Header { path, fault });
     }
+    let passed = match &options.types {
+        Some(types) => {
+            let source = BaseSource(storage);
+            migration::pass(&**storage, source, (&path, &header), types, options.migrate)?
+        }
+        None => None,
+    };
     let Recovered { headers, log, checksums } =
         recover::recover(storage, &path, |counter| draw_epoch(&options, counter))?;
     let header = headers.header.clone();
     let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
     let reader = Reader::open(BaseSource(storage), &path, checks)?;
     check_machine(&path, &header, &reader)?;
-    let space = reserve(options.reserve, reader.catalog().shift())?;
+    let shift = match &passed {
+        Some(passed) => Migration::shift(passed, reader.catalog())?,
+        None => reader.catalog().shift(),
+    };
+    let space = reserve(options.reserve, shift)?;
     load(&reader, &space, storage, door)?;
     let (_, catalog) = reader.into_catalog();
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
-    let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), space, &catalog)?);
-    announce::begin(&shared);
+    let mut migration = passed.map(|passed| Migration::begin(passed, &space, &catalog)).transpose()?;
+    let mut contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
+    if let Some(migration) = &mut migration {
+        migration.place(&mut contents.catalog, &**storage)?;
+        contents.registry = migration.registry().clone();
+    }
+    let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), contents)?);
     Checkpointer::start(&shared, headers, checksums)?;
-    Ok(Heap { shared })
+    let heap = Heap { shared };
+    if let Some(migration) = migration {
+        migration.finish(&heap.shared)?;
+    }
+    announce::begin(&heap.shared);
+    Ok(heap)
 }
 
 /// Opens an image as a scratch heap.
@@ -118,7 +140,8 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     let (_, catalog) = reader.into_catalog();
     verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
-    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), &header, None, space, &catalog)?;
+    let contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
+    let shared = assemble(path.to_owned(), &storage, (options, Door::Copied), &header, None, contents)?;
     Ok(Heap { shared: Arc::new(shared) })
 }
 
@@ -263,19 +286,24 @@ fn check_fits(space: &Space, extent: &ExtentEntry) -> Result<u64> {
     Err(Error::ArenaFull { reserved: space.arena().len() })
 }
 
+/// What a heap consists of, in memory.
+struct Contents {
+    registry: Registry,
+    catalog: Catalog,
+    space: Space,
+}
+
 fn assemble(
     path: PathBuf,
     storage: &Arc<dyn Storage>,
     (options, door): (Options, Door),
     header: &Header,
     log: Option<Log>,
-    space: Space,
-    catalog: &read::Catalog,
+    Contents { registry, catalog, space }: Contents,
 ) -> Result<Shared> {
-    let registry = catalog.registry().clone();
     let programs = Programs::compile(&registry)
         .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
-    let mut state = State::new(run_time_catalog(catalog), &space, Arc::new(programs), header.sequence);
+    let mut state = State::new(catalog, &space, Arc::new(programs), header.sequence);
     let mut regions_of_shape: HashMap<u32, Vec<u32>> = HashMap::new();
     for table in &state.catalog.tables {
         if let TableKind::Records(shape) = table.entry.kind {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::transaction::Durability;
+use crate::types::Types;
 
 /// How a heap is opened. See [`Heap::open_with`](crate::Heap::open_with). Fields may be added: write
 /// `..Options::default()`.
@@ -35,6 +36,24 @@ pub struct Options {
     /// Whether the heap has a thread that checkpoints as the log grows. Without it only
     /// [`Heap::checkpoint`](crate::Heap::checkpoint) and closing shorten the log. Default true.
     pub background: bool,
+    /// The program's record types. When the heap's layouts differ from theirs, opening migrates it. Default: none are
+    /// named; each type is compared with the heap's when it is first used, and must be equal.
+    pub types: Option<Types>,
+    /// What opening does where the layouts differ. Default [`Migrate::Automatic`].
+    pub migrate: Migrate,
+}
+
+/// What opening a heap does where its layouts differ from the program's [types](Options::types).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Migrate {
+    /// It migrates the heap, when it is proved that no value is lost that the program did not give up; else it returns
+    /// [`Error::Refused`](crate::Error::Refused).
+    #[default]
+    Automatic,
+    /// It returns [`Error::Pending`](crate::Error::Pending), with the plan, and changes nothing.
+    PlanOnly,
+    /// It returns [`Error::Refused`](crate::Error::Refused), whatever the plan says.
+    Refuse,
 }
 
 impl Default for Options {
@@ -49,6 +68,8 @@ impl Default for Options {
             mode: 0o600,
             announce: true,
             background: true,
+            types: None,
+            migrate: Migrate::Automatic,
         }
     }
 }

@@ -24,23 +24,40 @@ use crate::walk::{self, Held, Named};
 
 /// A handle that appeared in the slot with this header.
 #[derive(Debug, Clone, Copy)]
-struct Appeared {
+pub(crate) struct Appeared {
     header: u64,
     held: Held,
 }
 
+/// What changed hands in records that were written past the transaction's undo: a migration's.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    released: Vec<u64>,
+    appeared: Vec<Appeared>,
+}
+
+impl Moved {
+    /// A record with its header at this offset held the handles `before`, and holds `after`.
+    pub(crate) fn note(&mut self, view: View<'_>, header: u64, mut before: Vec<Held>, mut after: Vec<Held>) {
+        forget_moved(&mut before, &mut after);
+        let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
+        self.released.extend(gone.map(|value| value.at));
+        self.appeared.extend(after.into_iter().map(|held| Appeared { header, held }));
+    }
+}
+
 /// Settles who owns what, and frees what nobody owns; on an error the transaction is to be rolled back.
 pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
-    let released = transfer(state, shared, raw)?;
+    let moved = std::mem::take(&mut state.moved);
+    let released = transfer(state, shared, raw, moved)?;
     free_unowned(state, raw, &released);
     Ok(())
 }
 
 /// Gives every value that changed hands its new owner; the values that lost theirs, some of which found another.
-fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Vec<u64>> {
+fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>, moved: Moved) -> Result<Vec<u64>> {
     let programs = &*state.programs;
-    let mut released = Vec::new();
-    let mut appeared = Vec::new();
+    let Moved { mut released, mut appeared } = moved;
     for number in 0..raw.undo().saved.len() {
         let saved = raw.undo().saved[number];
         changes_of(state, programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);

@@ -14,6 +14,7 @@ use crate::format::catalog::{ExtentEntry, RootEntry, TableEntry, TableKind};
 use crate::format::handle::{Handle, LAST_GENERATION};
 use crate::format::slot::{self, CLASS_COUNT, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
+use crate::ownership::Moved;
 use crate::raw::{RegionPlan, Space, View, Writing};
 use crate::shared::Shared;
 use crate::table::{self, Table};
@@ -48,6 +49,10 @@ pub(crate) struct State {
     dropped: Vec<(u32, ExtentEntry)>,
     /// What the roots were that the transaction changed.
     pub(crate) roots_before: Vec<(String, Option<RootEntry>)>,
+    /// What changed hands in records that a migration wrote.
+    pub(crate) moved: Moved,
+    /// The transaction is a migration's: it writes to no extent that was there before, but to others beside them.
+    pub(crate) migrating: bool,
     /// Places of list elements and map entries that the transaction kept already.
     pub(crate) kept: HashSet<u64>,
     /// The tables of the types met last, by a part of their `TypeId`.
@@ -91,6 +96,8 @@ impl State {
             freed: Vec::new(),
             dropped: Vec::new(),
             roots_before: Vec::new(),
+            moved: Moved::default(),
+            migrating: false,
             kept: HashSet::new(),
             cache: Box::new([None; 64]),
             catalog,

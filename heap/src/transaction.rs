@@ -89,7 +89,7 @@ impl<'h> Transaction<'h> {
             return Err(Error::NoDisk);
         }
         shared.check_usable()?;
-        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() {
+        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() || self.state.migrating {
             let prepared = commit::prepare(&mut self.state, shared, &mut self.raw);
             let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));
             let registry = prepared.inspect_err(event::refused)?;
@@ -340,7 +340,7 @@ impl<'h> Transaction<'h> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() {
+        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() || self.state.migrating {
             self.state.roll_back(&mut self.raw);
         }
     }

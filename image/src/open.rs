@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use heap::format::header::{FileState, Header};
-use heap::log::{Segments, find_end, scan};
 use heap::read::{Checks, Overlay, Reader, Source, read_header};
 use heap::storage::{self, Lock, LockMode, Storage};
 
@@ -25,7 +24,7 @@ pub fn open_file(path: &Path, checks: Checks) -> Result<Reader<File>> {
         None => Overlay::new(file)?,
         Some(log) => {
             let base = file.try_clone().map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
-            under_log(&ReadOnly { base, log }, &header, file)?
+            Overlay::under_log(&ReadOnly { base, log }, &header, file)?
         }
     };
     Ok(Reader::with_overlay(overlay, header, checks)?)
@@ -51,18 +50,6 @@ fn log_of(path: &Path, header: &Header) -> Result<Option<File>> {
         Err(Error::Heap(heap::Error::NotFound { .. })) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// The heap file under the whole transactions of its log.
-fn under_log(storage: &dyn Storage, header: &Header, file: File) -> Result<Overlay<File>> {
-    let segments = Segments::read(storage, header.log.epoch)?;
-    let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
-    // The file was lengthened before what lies there was logged: its length is asked for after the log's end is known.
-    let mut overlay = Overlay::new(file)?;
-    scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {
-        frame.operations().try_for_each(|operation| overlay.apply(operation?))
-    })?;
-    Ok(overlay)
 }
 
 /// A heap's two files, to be read.

@@ -117,12 +117,16 @@ fn structure(item: &Item, this: &TokenStream, fields: &[Field]) -> Parts {
         describe_field(field, &quote!(::core::mem::offset_of!(Self, #member)))
     });
     let attributes = type_attributes(&item.settings);
+    let hooks = &item.settings.hooks;
     let ident = &item.ident;
     let pattern = pattern(&quote!(#ident), this, fields);
     Parts {
         items: TokenStream::new(),
         describe: quote! {
-            ::heap::derive::describe_struct::<Self>(describer, #attributes, |describer| ::std::vec![#(#described),*])
+            ::heap::derive::describe_struct::<Self>(describer, #attributes, |describer| {
+                #(::heap::derive::hook::<Self, _>(describer, #hooks);)*
+                ::std::vec![#(#described),*]
+            })
         },
         patterns: vec![pattern],
         types: fields.iter().map(|field| field.ty.clone()).collect(),
@@ -180,9 +184,13 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
         previous = Some(constant);
     }
     let attributes = type_attributes(&item.settings);
+    let hooks = &item.settings.hooks;
     let describe = quote! {
         const { ::heap::derive::assert_union::<Self>(&[#(#mirrors),*]) };
-        ::heap::derive::describe_enum::<Self, #tag>(describer, #attributes, |describer| ::std::vec![#(#described),*])
+        ::heap::derive::describe_enum::<Self, #tag>(describer, #attributes, |describer| {
+            #(::heap::derive::hook::<Self, _>(describer, #hooks);)*
+            ::std::vec![#(#described),*]
+        })
     };
     let types = variants.iter().flat_map(|variant| &variant.fields).map(|field| field.ty.clone()).collect();
     Parts { items, describe, patterns, types }

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Expr, LitStr, Result, Token, parenthesized, token};
+use syn::{Attribute, Error, Expr, LitStr, Path, Result, Token, parenthesized, token};
 
 use crate::source;
 
@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) default: Option<String>,
     pub(crate) secret: Option<Secret>,
     pub(crate) dropped: Vec<LitStr>,
+    pub(crate) hooks: Vec<Path>,
 }
 
 enum Value {
@@ -45,6 +46,7 @@ enum Value {
     Default(String),
     Secret(Secret),
     Dropped(Vec<LitStr>),
+    Hook(Path),
 }
 
 struct Setting {
@@ -53,13 +55,14 @@ struct Setting {
 }
 
 /// Every key and the places that take it.
-const KEYS: [(&str, &[Place]); 6] = [
+const KEYS: [(&str, &[Place]); 7] = [
     ("name", &[Place::Type, Place::Field, Place::Variant]),
     ("was", &[Place::Type, Place::Field, Place::Variant]),
     ("default", &[Place::Field]),
     ("from", &[Place::Field]),
     ("secret", &[Place::Type, Place::Field]),
     ("dropped", &[Place::Type]),
+    ("hook", &[Place::Type]),
 ];
 
 impl Place {
@@ -105,6 +108,10 @@ impl Settings {
                 self.dropped.extend(names);
                 false
             }
+            Value::Hook(path) => {
+                self.hooks.push(path);
+                false
+            }
         };
         if repeated { Err(Error::new(key.span(), format!("`{key}` is said twice"))) } else { Ok(()) }
     }
@@ -123,6 +130,10 @@ impl Parse for Setting {
             }
             "secret" => Value::Secret(secret(input)?),
             "dropped" => Value::Dropped(dropped(input)?),
+            "hook" => {
+                input.parse::<Token![=]>()?;
+                Value::Hook(input.parse()?)
+            }
             unknown => {
                 let known: Vec<_> = KEYS.iter().map(|(key, _)| format!("`{key}`")).collect();
                 let message = format!("unknown attribute `{unknown}`; there are {}", known.join(", "));

@@ -279,6 +279,12 @@ impl<'a> Writing<'a> {
         self.zero(header + slot::HEADER, end - header - slot::HEADER);
     }
 
+    /// Sets the header's word of a slot that a migration has written. Duty of the caller: what lies behind it is a valid
+    /// record of the region's type (M4).
+    pub(crate) fn set_migrated(&mut self, header: u64, word: u64) {
+        self.set_word(header, word);
+    }
+
     /// Sets or clears a flag of a slot's header.
     #[inline]
     pub(crate) fn flag(&mut self, header: u64, flag: u64, set: bool) {

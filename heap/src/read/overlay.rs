@@ -8,6 +8,9 @@ use super::source::{Source, len_of};
 use crate::error::{Place, Result};
 use crate::format::BLOCK;
 use crate::format::frame::Operation;
+use crate::format::header::Header;
+use crate::log::{Segments, find_end, scan};
+use crate::storage::Storage;
 
 /// Operations are found by the pieces of the file they touch; length of a piece in bytes.
 const PIECE: u64 = 256 * 1024;
@@ -47,6 +50,22 @@ struct Change {
 }
 
 impl<S: Source> Overlay<S> {
+    /// A heap's base file under the whole transactions of its log, which `storage` has both.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or one of its operations cannot be.
+    pub fn under_log(storage: &dyn Storage, header: &Header, base: S) -> Result<Self> {
+        let segments = Segments::read(storage, header.log.epoch)?;
+        let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
+        // The file was lengthened before what lies there was logged: its length is asked for after the log's end is
+        // known.
+        let mut overlay = Self::new(base)?;
+        scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {
+            frame.operations().try_for_each(|operation| overlay.apply(operation?))
+        })?;
+        Ok(overlay)
+    }
+
     /// The source alone.
     ///
     /// # Errors

@@ -1,0 +1,414 @@
+//! Applying a plan: tables are rewritten in memory, their new extents go beside the old ones, and one commit flips.
+//!
+//! Records whose new bytes follow from their old ones alone are converted region by region, before anybody else knows
+//! the arena. The others — those with a hook, or with values outside their own bytes that change — need the new tables
+//! to stand, and are converted one by one within the migration's transaction; until its turn a record cannot be reached.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Shape, Unfit};
+
+use super::gate::Passed;
+use super::outside::{Fault, Values};
+use super::rewrite::{Slots, rewrite_region};
+use crate::error::{Error, RecordName, Result};
+use crate::format::catalog::{ExtentEntry, TableKind};
+use crate::format::slot::{self, Kind};
+use crate::raw::Space;
+use crate::read;
+use crate::shared::Shared;
+use crate::storage::Storage;
+use crate::transaction::{Durability, Transaction};
+use crate::walk;
+
+/// A migration under way.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    passed: Passed,
+    tables: Vec<TableWork>,
+    /// Numbers of the extents that were made.
+    fresh: Vec<u32>,
+}
+
+/// A table that is rewritten.
+#[derive(Debug)]
+struct TableWork {
+    number: u32,
+    /// Its type's name afterwards.
+    name: String,
+    old: Slots,
+    new: Slots,
+    /// Shape numbers of its records before and afterwards. The one before speaks of the old layout in the new registry
+    /// too.
+    old_shape: u32,
+    shape: u32,
+    how: How,
+    regions: Vec<RegionWork>,
+}
+
+/// How a table's records are made.
+#[derive(Debug)]
+enum How {
+    /// From their own bytes.
+    Alone(Conversion),
+    /// With values outside of them.
+    WithOutside(Conversion),
+    /// By the program's hook at this position, from records that were converted to its old type first.
+    Hook(usize, Option<Conversion>),
+}
+
+#[derive(Debug)]
+struct RegionWork {
+    number: u32,
+    used: u32,
+    old_len: u64,
+    new_len: u64,
+    slots: u32,
+    first_number: u64,
+    /// The old slots, from the first one's header on, where they are needed beside the new ones.
+    before: Vec<u8>,
+}
+
+impl Migration {
+    /// Binary logarithm of the distance of regions that the new tables need.
+    pub(crate) fn shift(passed: &Passed, catalog: &read::Catalog) -> Result<u32> {
+        let mut shift = catalog.shift();
+        for table in plan_tables(passed, catalog)? {
+            for region in &table.regions {
+                let needed = table.new.header(region.slots as usize) as u64;
+                shift = shift.max(needed.next_power_of_two().ilog2());
+            }
+        }
+        Ok(shift)
+    }
+
+    /// Rewrites the tables of an arena that was loaded and verified, and that nobody else knows.
+    pub(crate) fn begin(passed: Passed, space: &Space, catalog: &read::Catalog) -> Result<Self> {
+        let mut tables = plan_tables(&passed, catalog)?;
+        let mut work = Vec::new();
+        for table in &tables {
+            for region in &table.regions {
+                fit_memory(space, region)?;
+                work.push((table, region));
+            }
+        }
+        let before = in_parallel(&work, |(table, region)| table.rewrite(space, region))?;
+        let regions = tables.iter_mut().flat_map(|table| &mut table.regions);
+        for (region, before) in regions.zip(before) {
+            region.before = before;
+        }
+        Ok(Self { passed, tables, fresh: Vec::new() })
+    }
+
+    /// The registry afterwards.
+    pub(crate) const fn registry(&self) -> &migrate::Registry {
+        &self.passed.registry
+    }
+
+    /// Gives the rewritten tables extents of their own, and has the catalog name those.
+    pub(crate) fn place(&mut self, catalog: &mut crate::catalog::Catalog, storage: &dyn Storage) -> Result<()> {
+        for work in &self.tables {
+            let table = &mut catalog.tables[work.number as usize];
+            (table.entry.kind, table.dirty) = (TableKind::Records(work.shape), true);
+            (table.entry.first, table.entry.stride) = (work.new.first, work.new.stride);
+            for region in &work.regions {
+                let old: Vec<u32> = (0..)
+                    .zip(catalog.extents())
+                    .filter(|(_, extent)| extent.len > 0 && extent.region == region.number)
+                    .map(|(number, _)| number)
+                    .collect();
+                for number in old {
+                    catalog.keep_extent(number);
+                }
+                let at = catalog.file.take(storage, region.new_len).map_err(Error::NoRoom)?;
+                let (len, table, slots) = (region.new_len, work.number, region.slots);
+                let entry = ExtentEntry { at, len, region: region.number, offset: 0, table, slots };
+                self.fresh.push(catalog.add_extent(entry));
+            }
+        }
+        Ok(())
+    }
+
+    /// Converts what needs more than its own bytes, and commits.
+    pub(crate) fn finish(self, shared: &Shared) -> Result<()> {
+        let mut tx = shared.write(None)?;
+        tx.state.migrating = true;
+        tx.state.fresh_extents.clone_from(&self.fresh);
+        let numbers = self.numbers();
+        for table in &self.tables {
+            if !matches!(table.how, How::Alone(_)) {
+                self.convert_table(table, &mut tx, &numbers)?;
+            }
+        }
+        tx.commit_with(Durability::Disk)?;
+        Ok(())
+    }
+
+    /// Numbers of the shapes afterwards.
+    fn numbers(&self) -> HashMap<Shape, u32> {
+        (0..).zip(&self.passed.registry.shapes).map(|(number, shape)| (shape.clone(), number)).collect()
+    }
+
+    fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
+        let programs = Arc::clone(&tx.state.programs);
+        let size = programs.value(table.shape).expect("a record's shape has a program").size();
+        let mut made = vec![0; size];
+        for region in &table.regions {
+            for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
+                let word = word_of(old);
+                if slot::kind_number(word) != Kind::Record as u8 {
+                    continue;
+                }
+                let old = &old[slot::HEADER as usize..];
+                made.fill(0);
+                let converted = self.convert_record(table, old, &mut made, tx, numbers);
+                converted.map_err(|fault| {
+                    let number = region.first_number + index as u64;
+                    let generation = slot::generation(word);
+                    named(fault, RecordName { type_name: table.name.clone(), number, generation })
+                })?;
+                let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
+                if let Some(program) = programs.value(table.shape) {
+                    program.zero_padding(&mut made, ByteOrder::NATIVE);
+                }
+                tx.raw.slot_bytes_mut(header + slot::HEADER, size as u64).copy_from_slice(&made);
+                tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
+                let held = |shape, bytes: &[u8]| {
+                    let mut held = Vec::new();
+                    walk::elements(&programs, shape, bytes, 0, &mut |handle| held.push(handle));
+                    held
+                };
+                let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
+                let (before, after) = (held(table.old_shape, &old[..old_size]), held(table.shape, &made));
+                let Transaction { state, raw, .. } = &mut *tx;
+                state.moved.note(raw.view(), header, before, after);
+            }
+        }
+        Ok(())
+    }
+
+    fn convert_record(
+        &self,
+        table: &TableWork,
+        old: &[u8],
+        made: &mut [u8],
+        tx: &mut Transaction<'_>,
+        numbers: &HashMap<Shape, u32>,
+    ) -> Result<(), Fault> {
+        match &table.how {
+            How::Alone(conversion) | How::WithOutside(conversion) => {
+                conversion.converter().run(old, made, &mut Values { tx, numbers })
+            }
+            How::Hook(hook, before) => {
+                let hook = &self.passed.types.hooks(&table.name)[*hook];
+                let converted;
+                let old = match before {
+                    None => old,
+                    Some(conversion) => {
+                        let mut bytes = vec![0; conversion.new_size()];
+                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers })?;
+                        converted = bytes;
+                        &converted
+                    }
+                };
+                match catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx))) {
+                    Ok(made) => Ok(made?),
+                    Err(panic) => Err(Fault::Panic(message_of(&*panic))),
+                }
+            }
+        }
+    }
+}
+
+/// A fault with the record that it concerns.
+fn named(fault: Fault, record: RecordName) -> Error {
+    match fault {
+        Fault::Heap(error @ (Error::NoRoom(_) | Error::ArenaFull { .. } | Error::Poisoned(_))) => error,
+        Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
+        Fault::Unfit(unfit) => Error::Hook { record, what: unfit.to_string() },
+        Fault::Panic(message) => Error::Hook { record, what: format!("it panicked: {message}") },
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+fn word_of(slot: &[u8]) -> u64 {
+    u64::from_ne_bytes(slot[..8].try_into().expect("a slot begins with its header"))
+}
+
+/// The tables that a plan rewrites, nothing done yet.
+fn plan_tables(passed: &Passed, catalog: &read::Catalog) -> Result<Vec<TableWork>> {
+    let mut tables = Vec::new();
+    for (step, type_step) in passed.plan.types.iter().enumerate().filter(|(_, step)| step.rewritten) {
+        let (Some(old), Some(new)) = (type_step.old, type_step.new) else { continue };
+        let (old, new) = (&passed.plan.old.types[old], &passed.plan.new.types[new]);
+        let position = catalog.registry().schema.types.iter().position(|described| described.name == old.name);
+        let Some(number) = position.and_then(|position| catalog.table_of_type(position as u32)) else { continue };
+        let table = &catalog.tables()[number as usize];
+        let TableKind::Records(old_shape) = table.entry.kind else { continue };
+        let shape = passed.registry.shapes.iter().position(|shape| *shape == Shape::Inline(new.name.clone()));
+        let new_slots = Slots::of(new);
+        let regions = table.regions.iter().map(|&position| {
+            let region = &catalog.regions()[position as usize];
+            RegionWork {
+                number: region.number,
+                used: region.used,
+                old_len: region.len,
+                new_len: new_slots.len(region.used),
+                slots: region.slots,
+                first_number: region.first_number,
+                before: Vec::new(),
+            }
+        });
+        tables.push(TableWork {
+            number,
+            name: new.name.clone(),
+            old: Slots { first: table.entry.first, stride: table.entry.stride },
+            new: new_slots,
+            old_shape,
+            shape: shape.expect("the new registry numbers every record type") as u32,
+            how: how(passed, step)?,
+            regions: regions.collect(),
+        });
+    }
+    Ok(tables)
+}
+
+fn how(passed: &Passed, step: usize) -> Result<How> {
+    let type_step = &passed.plan.types[step];
+    let uncompiled = |error: migrate::ConversionError| Error::Unsupported {
+        name: type_step.new.map_or_else(String::new, |new| passed.plan.new.types[new].name.clone()),
+        why: error.to_string(),
+    };
+    if type_step.body != BodyStep::Hook {
+        let conversion = Conversion::of_type(&passed.plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
+        return Ok(if conversion.is_pure() { How::Alone(conversion) } else { How::WithOutside(conversion) });
+    }
+    let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
+    let (old, new) = (&passed.plan.old.types[old], &passed.plan.new.types[new]);
+    let mut refusal = None;
+    for (number, hook) in passed.types.hooks(&new.name).iter().enumerate() {
+        let mut target = hook.old.clone();
+        for described in &mut target.types {
+            if described.name == hook.name {
+                described.name.clone_from(&old.name);
+            }
+        }
+        let before = Plan::between(&passed.plan.old, &target);
+        let Some(step) = before.types.iter().position(|step| {
+            step.old.is_some_and(|number| before.old.types[number].name == old.name) && step.new.is_some()
+        }) else {
+            continue;
+        };
+        if !before.types[step].rewritten {
+            return Ok(How::Hook(number, None));
+        }
+        match Conversion::of_type(&before, step, ByteOrder::NATIVE) {
+            Ok(conversion) if conversion.is_pure() => {
+                return Ok(How::Hook(number, Some(conversion)));
+            }
+            Ok(_) => refusal = Some("values outside its records would have to be made anew before the hook".to_owned()),
+            Err(error) => refusal = Some(error.to_string()),
+        }
+    }
+    let why = format!(
+        "the old type of its hook is not the heap's {} as it is{}",
+        old.name,
+        refusal.map_or_else(String::new, |why| format!(": {why}"))
+    );
+    Err(Error::Unsupported { name: new.name.clone(), why })
+}
+
+/// Has as much memory mapped in a region as the longer of its old and new form needs.
+fn fit_memory(space: &Space, region: &RegionWork) -> Result<()> {
+    if region.new_len > region.old_len {
+        let len = region.new_len - region.old_len;
+        let mapped = space.arena().map_zeros(space.region_at(region.number) + region.old_len, len);
+        mapped.map_err(|source| Error::Io { action: format!("map {len} bytes of memory"), source })?;
+    }
+    Ok(())
+}
+
+impl TableWork {
+    /// Rewrites one region: converts its records, or sets up their slots and keeps the old ones for later.
+    fn rewrite(&self, space: &Space, region: &RegionWork) -> Result<Vec<u8>> {
+        let mut before = Vec::new();
+        let at = space.region_at(region.number);
+        space.fill_with(at, region.old_len.max(region.new_len), |bytes| {
+            if !matches!(self.how, How::Alone(_)) {
+                let end = (self.old.header(region.used as usize)).min(bytes.len());
+                before = bytes[self.old.header(0).min(end)..end].to_vec();
+            }
+            rewrite_region(bytes, region.used as usize, (self.old, self.new), |old, new, first| {
+                self.rewrite_batch(old, new).map_err(|(slot, unfit)| {
+                    let number = region.first_number + (first + slot) as u64;
+                    let generation = slot::generation(word_of(&old[slot * self.old.stride as usize..]));
+                    named(Fault::Unfit(unfit), RecordName { type_name: self.name.clone(), number, generation })
+                })
+            })
+        })?;
+        if region.new_len < region.old_len {
+            // Should the kernel refuse, the memory stays mapped and unused.
+            let _ = space.arena().unmap(at + region.new_len, region.old_len - region.new_len);
+        }
+        Ok(before)
+    }
+
+    fn rewrite_batch(&self, old: &[u8], new: &mut [u8]) -> Result<(), (usize, Unfit)> {
+        const HEADER: usize = slot::HEADER as usize;
+        let (old_stride, new_stride) = (self.old.stride as usize, self.new.stride as usize);
+        let word = |slot: usize| word_of(&old[slot * old_stride..]);
+        let is_record = |slot: usize| slot::kind_number(word(slot)) == Kind::Record as u8;
+        let count = old.len().div_ceil(old_stride);
+        for slot in 0..count {
+            let header = match self.how {
+                How::WithOutside(_) | How::Hook(..) if is_record(slot) => {
+                    // Nobody may reach it before it is there again.
+                    slot::word(slot::generation(word(slot)), Kind::Free, 0) | slot::TOUCHED
+                }
+                _ => word(slot),
+            };
+            new[slot * new_stride..][..HEADER].copy_from_slice(&header.to_ne_bytes());
+        }
+        let How::Alone(conversion) = &self.how else { return Ok(()) };
+        let old = migrate::Slots { bytes: old, first: HEADER, stride: old_stride };
+        let new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
+        conversion.run_slots(old, new, count, is_record)
+    }
+}
+
+/// Does every piece of work, on a second thread as well where there is one.
+fn in_parallel<T: Sync, R: Send>(work: &[T], run: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        while let Some((number, piece)) = {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            work.get(number).map(|piece| (number, piece))
+        } {
+            done.push((number, run(piece)?));
+        }
+        Ok(done)
+    };
+    let mut done = thread::scope(|scope| {
+        let helper = (work.len() > 1).then(|| thread::Builder::new().name("migration".into()).spawn_scoped(scope, take));
+        let own = take();
+        let others = match helper {
+            Some(Ok(helper)) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            _ => Ok(Vec::new()),
+        };
+        let mut done: Vec<(usize, R)> = own?;
+        done.extend(others?);
+        Ok::<_, Error>(done)
+    })?;
+    done.sort_unstable_by_key(|&(number, _)| number);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
+}

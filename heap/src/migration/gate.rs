@@ -1,0 +1,73 @@
+//! The gate: whether a heap's records can follow the program's types. Nothing is written before it is passed.
+
+use std::path::Path;
+
+use migrate::{Findings, Plan, Registry, Rules};
+
+use super::registry;
+use crate::error::{Error, Result};
+use crate::format::header::Header;
+use crate::options::Migrate;
+use crate::read::{Catalog, Checks, Overlay, Reader, Source};
+use crate::storage::Storage;
+use crate::types::Types;
+
+/// A migration that may go on.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) plan: Plan,
+    pub(crate) findings: Findings,
+    /// The registry afterwards.
+    pub(crate) registry: Registry,
+    /// The program's types, with their hooks.
+    pub(crate) types: Types,
+}
+
+/// Plans the way from the heap, as of its last commit, to the program's types; `None` when there is nothing to do.
+pub(crate) fn pass<S: Source>(
+    storage: &dyn Storage,
+    base: S,
+    (path, header): (&Path, &Header),
+    types: &Types,
+    migrate: Migrate,
+) -> Result<Option<Passed>> {
+    let overlay =
+        if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
+    let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
+    let Some((plan, registry)) = plan(reader.catalog(), types)? else { return Ok(None) };
+    let findings = super::scan::scan(&reader, &plan)?;
+    match migrate {
+        Migrate::PlanOnly => return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) }),
+        Migrate::Refuse => {
+            return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
+        }
+        Migrate::Automatic => {}
+    }
+    if let Err(refusal) = plan.decide(&findings) {
+        return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
+    }
+    Ok(Some(Passed { plan, findings, registry, types: types.clone() }))
+}
+
+/// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
+fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
+    let old = registry::current(&catalog.registry().schema);
+    let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
+        Some(known) => known == described,
+        // A type that the heap does not know is added when it is first used, unless it has another name there.
+        None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
+    };
+    if types.schema().types.iter().all(is_equal) {
+        return Ok(None);
+    }
+    let is_live = |name: &str| {
+        let number = catalog.registry().schema.types.iter().position(|described| described.name == name);
+        let table = number.and_then(|number| catalog.table_of_type(number as u32));
+        table.is_some_and(|table| catalog.tables()[table as usize].entry.live > 0)
+    };
+    let merged = registry::merged(&old, types.schema(), is_live)?;
+    let rules = Rules { hooks: types.hooked().map(str::to_owned).collect() };
+    let plan = Plan::with_rules(&old, &merged, &rules);
+    let registry = registry::migrated(catalog.registry(), &plan)?;
+    Ok(Some((plan, registry)))
+}

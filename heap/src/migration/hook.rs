@@ -1,0 +1,75 @@
+//! Hooks: the program's own code, which makes records of a changed type out of old ones.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use migrate::Schema;
+
+use crate::describe::Describer;
+use crate::error::Result;
+use crate::field::Record;
+use crate::raw;
+use crate::transaction::Transaction;
+
+/// Makes a new record's bytes out of an old one's, which lie as the hook's old type does.
+type Run = dyn Fn(&[u8], &mut [u8], &mut Transaction<'_>) -> Result<()> + Send + Sync;
+
+/// A hook of one record type.
+#[derive(Clone)]
+pub(crate) struct Hook {
+    /// The old type, and every type it names.
+    pub(crate) old: Schema,
+    /// The old type's declared name.
+    pub(crate) name: String,
+    run: Arc<Run>,
+}
+
+impl Hook {
+    /// A hook over typed old records.
+    fn typed<O: Record, N: Record>(
+        hook: impl Fn(&O, &mut Transaction<'_>) -> Result<N> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let old = Describer::describe_old::<O>()?.schema;
+        let run = move |old: &[u8], new: &mut [u8], tx: &mut Transaction<'_>| {
+            raw::run_hook::<O, N, _>(old, new, |old| hook(old, tx))
+        };
+        Ok(Self { old, name: O::name(), run: Arc::new(run) })
+    }
+
+    /// Makes a new record of an old one.
+    ///
+    /// Duty of the caller: the old bytes are a value of [`old`](Self::old)'s type, and lie as it does.
+    pub(crate) fn run(&self, old: &[u8], new: &mut [u8], tx: &mut Transaction<'_>) -> Result<()> {
+        (self.run)(old, new, tx)
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What `#[record(hook = path)]` takes: a function from an old record and the migration's transaction to the new
+/// record. `M` only tells the forms apart.
+pub trait IntoHook<N: Record, M> {
+    /// The hook.
+    #[doc(hidden)]
+    fn into_hook(self) -> Result<HookOf<N>>;
+}
+
+/// A hook that makes records of type `N`.
+#[derive(Debug)]
+pub struct HookOf<N>(pub(crate) Hook, PhantomData<fn() -> N>);
+
+impl<O, N, F> IntoHook<N, fn(O) -> N> for F
+where
+    O: Record,
+    N: Record,
+    F: Fn(&O, &mut Transaction<'_>) -> Result<N> + Send + Sync + 'static,
+{
+    fn into_hook(self) -> Result<HookOf<N>> {
+        Ok(HookOf(Hook::typed::<O, N>(self)?, PhantomData))
+    }
+}

@@ -1,0 +1,17 @@
+//! Migration: a program's types differ from the heap's, and every record follows.
+//!
+//! The [gate](gate) plans, has the live values scanned where a rule asks for it, and refuses, before anything is
+//! written. What passes is [applied](apply): records are rewritten in memory, the new extents go beside the old ones, and
+//! one commit flips. The program's [hooks](hook) run within that commit.
+
+mod apply;
+mod gate;
+mod hook;
+mod outside;
+mod registry;
+mod rewrite;
+
+pub(crate) use apply::Migration;
+pub(crate) use gate::{Passed, pass};
+pub(crate) use hook::Hook;
+pub use hook::IntoHook;

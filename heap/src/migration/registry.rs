@@ -1,0 +1,256 @@
+//! The registry that a heap has after a migration.
+//!
+//! Tables and slots name types by position and shapes by number, so a position and a number keep their layout for as
+//! long as a value lies by it. A type that is rewritten takes its old position with its new layout; its old layout goes
+//! on under another name, `Node@9c41e0aa`, which no program can declare, and the old shapes with it. The new shapes have
+//! numbers of their own. So while records are converted one after the other no old value can be taken for a new one,
+//! and a released value is walked by the layout it has.
+
+use std::collections::{HashMap, HashSet};
+
+use migrate::{Body, Plan, Registry, Schema, Shape, TypeDescriptor};
+
+use crate::error::{Error, Result};
+
+/// What separates the name of a former layout from its fingerprint. No declared name holds it.
+const FORMER: char = '@';
+
+/// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
+/// they are. `is_live` says whether the heap has records of a type.
+pub(crate) fn merged(old: &Schema, program: &Schema, is_live: impl Fn(&str) -> bool) -> Result<Schema> {
+    let plan = Plan::between(old, program);
+    let names = Names::of(&plan);
+    let mut merged = program.clone();
+    let kept = plan.types.iter().filter(|step| step.new.is_none()).filter_map(|step| step.old);
+    for described in kept.map(|number| &old.types[number]) {
+        let name = &described.name;
+        let why = if let Some(changed) = names.changed_within(&plan, described) {
+            format!("it holds {changed} by value, which the program changed; name it too when the heap is opened")
+        } else if program.get(name).is_some() {
+            "the program makes another type of this name out of another one of the heap".to_owned()
+        } else {
+            merged.types.push(names.renamed(described));
+            continue;
+        };
+        if is_live(name) {
+            return Err(Error::Unsupported { name: name.clone(), why });
+        }
+    }
+    Ok(merged)
+}
+
+/// The types that values may lie by now: all but former layouts.
+pub(crate) fn current(schema: &Schema) -> Schema {
+    Schema { types: schema.types.iter().filter(|described| !described.name.contains(FORMER)).cloned().collect() }
+}
+
+/// The registry after a migration by a plan from a heap's types to their [`merged`] schema.
+pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
+    let names = Names::of(plan);
+    let position = |step_old: usize| old.schema.types.iter().position(|it| it.name == plan.old.types[step_old].name);
+    let mut types = old.schema.types.clone();
+    let mut added = Vec::new();
+    for step in &plan.types {
+        let place = step.old.and_then(position);
+        let new = step.new.map(|number| plan.new.types[number].clone());
+        match (place, new) {
+            (Some(place), Some(new)) => {
+                let before = std::mem::replace(&mut types[place], new);
+                if step.rewritten {
+                    added.push(names.former(&before));
+                }
+            }
+            (None, Some(new)) => added.push(new),
+            (Some(place), None) => types[place] = names.former(&types[place]),
+            (None, None) => {}
+        }
+    }
+    let known: HashSet<String> = types.iter().map(|described| described.name.clone()).collect();
+    // A layout that came and went before is described already.
+    types.extend(added.into_iter().filter(|described| !known.contains(&described.name)));
+
+    let mut shapes: Vec<Shape> = old.shapes.iter().map(|shape| names.renamed_shape(shape)).collect();
+    let mut wanted = Vec::new();
+    for described in plan.types.iter().filter_map(|step| plan.new.types.get(step.new?)) {
+        shapes_of(described, &mut wanted);
+    }
+    // What lies by a former layout again keeps its number; the one the layout had formerly is free.
+    let is_former = |number: usize| mentions_former(&old.shapes[number]);
+    let mut free = Vec::new();
+    let mut seen = HashSet::new();
+    let (former, in_use): (Vec<usize>, Vec<usize>) = (0..shapes.len()).partition(|&number| is_former(number));
+    for number in in_use.into_iter().chain(former) {
+        if !seen.insert(shapes[number].clone()) {
+            free.push(number);
+        }
+    }
+    for shape in wanted {
+        if seen.insert(shape.clone()) {
+            match free.pop() {
+                Some(number) => shapes[number] = shape,
+                None => shapes.push(shape),
+            }
+        }
+    }
+    // Numbers that nothing wants any more get shapes of their own, which no value has.
+    for (count, number) in free.into_iter().enumerate() {
+        shapes[number] = nothing(count as u64);
+    }
+    let registry = Registry { schema: Schema { types }, shapes };
+    registry.check().map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
+    Ok(registry)
+}
+
+/// Whether a shape holds a former layout by value.
+fn mentions_former(shape: &Shape) -> bool {
+    match shape {
+        Shape::Inline(name) => name.contains(FORMER),
+        Shape::Array { element: inner, .. } | Shape::Option { inner, .. } | Shape::List(inner) => {
+            mentions_former(inner)
+        }
+        Shape::Map { key, value } | Shape::SortedMap { key, value } => mentions_former(key) || mentions_former(value),
+        _ => false,
+    }
+}
+
+/// A shape that no type of a program has.
+fn nothing(count: u64) -> Shape {
+    let mut shape = Shape::Bool;
+    for _ in 0..=count {
+        shape = Shape::Array { element: Box::new(shape), count: 1 };
+    }
+    shape
+}
+
+/// The record type itself, and the shapes of elements and maps in it.
+fn shapes_of(described: &TypeDescriptor, shapes: &mut Vec<Shape>) {
+    shapes.push(Shape::Inline(described.name.clone()));
+    let mut open: Vec<&Shape> = field_shapes(described);
+    while let Some(shape) = open.pop() {
+        match shape {
+            Shape::List(element) => {
+                shapes.push((**element).clone());
+                open.push(element);
+            }
+            Shape::Map { key, value } | Shape::SortedMap { key, value } => {
+                shapes.push(shape.clone());
+                open.extend([&**key, &**value]);
+            }
+            Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
+            _ => {}
+        }
+    }
+}
+
+fn field_shapes(described: &TypeDescriptor) -> Vec<&Shape> {
+    match &described.body {
+        Body::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
+        Body::Enum { variants, .. } => {
+            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
+        }
+    }
+}
+
+/// Names of the types that lie in a type by value, or in what it owns.
+fn held(described: &TypeDescriptor) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut open = field_shapes(described);
+    while let Some(shape) = open.pop() {
+        match shape {
+            Shape::Inline(name) => names.push(&**name),
+            Shape::Array { element, .. } | Shape::List(element) => open.push(element),
+            Shape::Option { inner, .. } => open.push(inner),
+            Shape::Map { key, value } | Shape::SortedMap { key, value } => open.extend([&**key, &**value]),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// What the old names are called from now on.
+struct Names {
+    /// By old name, what a reference to such records names.
+    records: HashMap<String, String>,
+    /// By old name, the layout that old values lie by.
+    layouts: HashMap<String, String>,
+}
+
+impl Names {
+    fn of(plan: &Plan) -> Self {
+        let (mut records, mut layouts) = (HashMap::new(), HashMap::new());
+        for step in &plan.types {
+            let Some(old) = step.old.map(|number| &plan.old.types[number]) else { continue };
+            let former = || format!("{}{FORMER}{}", old.name, old.fingerprint(&plan.old));
+            let new = step.new.map(|number| plan.new.types[number].name.clone());
+            let layout = match &new {
+                Some(name) if !step.rewritten => name.clone(),
+                _ => former(),
+            };
+            records.insert(old.name.clone(), new.unwrap_or_else(former));
+            layouts.insert(old.name.clone(), layout);
+        }
+        Self { records, layouts }
+    }
+
+    /// A type that lies in another by value and is rewritten.
+    fn changed_within<'a>(&self, plan: &'a Plan, described: &'a TypeDescriptor) -> Option<&'a str> {
+        let changed: HashSet<&str> = plan
+            .types
+            .iter()
+            .filter(|step| step.rewritten && step.new.is_some())
+            .filter_map(|step| step.old.map(|number| &*plan.old.types[number].name))
+            .collect();
+        let mut seen = HashSet::new();
+        let mut open = vec![described];
+        while let Some(described) = open.pop() {
+            for name in held(described) {
+                if changed.contains(name) {
+                    return Some(name);
+                }
+                if seen.insert(name) {
+                    open.extend(plan.old.get(name));
+                }
+            }
+        }
+        None
+    }
+
+    /// An old layout under its own name.
+    fn former(&self, described: &TypeDescriptor) -> TypeDescriptor {
+        let mut former = self.renamed(described);
+        if let Some(name) = self.layouts.get(&described.name) {
+            former.name.clone_from(name);
+        }
+        former
+    }
+
+    /// The same layout, with the types in it by their names from now on.
+    fn renamed(&self, described: &TypeDescriptor) -> TypeDescriptor {
+        let mut renamed = described.clone();
+        let fields: Vec<&mut migrate::Field> = match &mut renamed.body {
+            Body::Struct(fields) => fields.iter_mut().collect(),
+            Body::Enum { variants, .. } => variants.iter_mut().flat_map(|variant| &mut variant.fields).collect(),
+        };
+        for field in fields {
+            field.shape = self.renamed_shape(&field.shape);
+        }
+        renamed
+    }
+
+    fn renamed_shape(&self, shape: &Shape) -> Shape {
+        let inner = |shape: &Shape| Box::new(self.renamed_shape(shape));
+        let name = |names: &HashMap<String, String>, name: &String| names.get(name).unwrap_or(name).clone();
+        match shape {
+            Shape::Inline(layout) => Shape::Inline(name(&self.layouts, layout)),
+            Shape::Reference(record) => Shape::Reference(name(&self.records, record)),
+            Shape::Array { element, count } => Shape::Array { element: inner(element), count: *count },
+            Shape::List(element) => Shape::List(inner(element)),
+            Shape::Map { key, value } => Shape::Map { key: inner(key), value: inner(value) },
+            Shape::SortedMap { key, value } => Shape::SortedMap { key: inner(key), value: inner(value) },
+            Shape::Option { inner: value, size, align, tag } => {
+                Shape::Option { inner: inner(value), size: *size, align: *align, tag: *tag }
+            }
+            _ => shape.clone(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The record types of a program, named when a heap is opened.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use migrate::Schema;
+
+use crate::describe::Describer;
+use crate::error::{Error, Result};
+use crate::field::Record;
+use crate::migration::Hook;
+
+/// The record types that a program keeps in a heap, and every type they name: what opening a heap compares its layouts
+/// with, and migrates it to.
+///
+/// ```
+/// use heap::{List, Record, Ref, Types};
+///
+/// #[derive(Record)]
+/// struct Board { tasks: List<Ref<Task>> }
+///
+/// #[derive(Record)]
+/// struct Task { id: u64, done: bool }
+///
+/// # fn main() -> heap::Result<()> {
+/// let types = Types::of::<Board>()?; // `Task` is named by `Board`
+/// assert_eq!(types.schema().types.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Types {
+    schema: Schema,
+    hooks: BTreeMap<String, Vec<Hook>>,
+}
+
+impl Types {
+    /// A record type, or a tuple of several, and every type they name.
+    ///
+    /// # Errors
+    /// [`Error::SameName`] when two types have one name, [`Error::Unsupported`] when no heap can hold one.
+    pub fn of<S: TypeSet>() -> Result<Self> {
+        let mut describer = Describer::with_hooks();
+        S::describe_all(&mut describer);
+        let (description, hooks) = describer.finish_with_hooks()?;
+        let types = Self { schema: description.schema, hooks };
+        types.schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() })?;
+        Ok(types)
+    }
+
+    /// The descriptors.
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The hooks that make records of a type out of old ones.
+    pub(crate) fn hooks(&self, name: &str) -> &[Hook] {
+        self.hooks.get(name).map_or(&[], |hooks| hooks)
+    }
+
+    /// Names of the types that have hooks.
+    pub(crate) fn hooked(&self) -> impl Iterator<Item = &str> {
+        self.hooks.keys().map(|name| &**name)
+    }
+}
+
+impl fmt::Debug for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.schema.types.iter().map(|described| &described.name);
+        f.debug_set().entries(names).finish()
+    }
+}
+
+/// A record type, or a tuple of up to twelve.
+pub trait TypeSet {
+    /// Describes each.
+    #[doc(hidden)]
+    fn describe_all(describer: &mut Describer);
+}
+
+impl<T: Record> TypeSet for T {
+    fn describe_all(describer: &mut Describer) {
+        T::describe(describer);
+    }
+}
+
+macro_rules! tuples {
+    ($first:ident $($rest:ident)*) => {
+        impl<$first: Record, $($rest: Record),*> TypeSet for ($first, $($rest,)*) {
+            fn describe_all(describer: &mut Describer) {
+                $first::describe(describer);
+                $($rest::describe(describer);)*
+            }
+        }
+        tuples!($($rest)*);
+    };
+    () => {};
+}
+
+tuples!(A B C D E F G H I J K L);
