@@ -9,6 +9,7 @@
 
 mod archive;
 mod check;
+mod convert;
 mod fingerprint;
 mod layout;
 mod path;
@@ -18,6 +19,7 @@ mod schema;
 mod shape;
 
 pub use archive::MAX_ARCHIVE;
+pub use convert::{Conversion, ConversionError, Converter, Job, JobKind, Misfit, Outside, Slots, SlotsMut, Unfit};
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
