@@ -128,7 +128,7 @@ fn would_dump(from: &DumpSource, options: &dump::Options, live: bool) -> Result<
         Ok(dump::Report {
             heap: String::new(),
             live,
-            schema: catalog.registry().schema.fingerprint().to_string(),
+            schema: catalog.registry().schema.current().fingerprint().to_string(),
             sequence: held.sequence(),
             time: since_1970(begun.0),
             durable: held.sequence() == reader.header().sequence,
@@ -155,7 +155,7 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             kind: if header.state == FileState::Image { info::Kind::Image } else { info::Kind::Heap },
             bytes: std::fs::metadata(file).map_or(header.file_len, |found| found.len()),
             heap_id: hexadecimal(&header.heap_id),
-            schema: format!("{:#}", catalog.registry().schema.fingerprint()),
+            schema: format!("{:#}", catalog.registry().schema.current().fingerprint()),
             sequence: opened.sequence(),
             byte_order: if header.byte_order == ByteOrder::Little { "little" } else { "big" },
             pointer_width: header.pointer_width,

@@ -37,7 +37,7 @@ pub(crate) fn end(shared: &Shared) {
 
 fn info(shared: &Shared, committed: Option<SystemTime>) -> Option<Info> {
     let program = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let schema = shared.binder().registry().schema.fingerprint().to_string();
+    let schema = shared.binder().registry().schema.current().fingerprint().to_string();
     let mut figures = Figures { schema, committed, ..Figures::default() };
     {
         let state = shared.state();

@@ -62,6 +62,12 @@ impl Binder {
         self.news.store(true, Ordering::Release);
     }
 
+    /// The registry is to go into the file with the next commit. Its programs are compiled already.
+    pub(crate) fn rewritten(&mut self) {
+        self.changed = true;
+        self.news.store(true, Ordering::Release);
+    }
+
     /// Whether a commit has anything to ask the binder for.
     pub(crate) fn news(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.news)

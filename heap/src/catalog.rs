@@ -91,6 +91,12 @@ impl Catalog {
         self.dirty_extents.push(number);
     }
 
+    /// Takes an extent out of the catalog; its bytes stay.
+    pub(crate) fn keep_extent(&mut self, number: u32) {
+        self.set_extent(number, ExtentEntry::default());
+        self.forget_extent(number);
+    }
+
     /// An extent's entry is free to be used again.
     pub(crate) fn forget_extent(&mut self, number: u32) {
         self.free_extents.push(number);

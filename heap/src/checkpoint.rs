@@ -197,6 +197,12 @@ impl Checkpointer {
         self.signal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its thread, which shares the heap, is still there.
+    pub(crate) fn has_thread(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// The log has this length: a checkpoint may be due.
     #[inline]
     pub(crate) fn notice(&self, len: u64) {

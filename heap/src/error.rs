@@ -151,10 +151,12 @@ pub enum Error {
         refusal: Box<migrate::Refusal>,
     },
     /// The heap's layouts differ from the program's, and the program asked for the plan alone.
-    #[error("the heap is to be migrated first:\n{plan}")]
+    #[error("the heap is to be migrated first")]
     Pending {
         /// The plan.
         plan: Box<migrate::Plan>,
+        /// What the live values say about its checks.
+        findings: Box<migrate::Findings>,
     },
     /// A migration's hook failed or panicked; the heap is left as it is.
     #[error("the migration hook of {record} failed: {what}")]

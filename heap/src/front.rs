@@ -122,6 +122,17 @@ impl Heap {
         open::open_image(path.as_ref(), Options::default())
     }
 
+    /// Migrates the open heap to other record types, as opening it for them would. No guard is alive meanwhile, because
+    /// the heap is borrowed; a [`Snapshot`] must be dropped first.
+    ///
+    /// # Errors
+    /// As [`open_as`](Heap::open_as); the heap is then open as it was.
+    /// [`Error::Deadlock`](crate::Error::Deadlock) while a snapshot lives, [`Error::NoDisk`](crate::Error::NoDisk) for a
+    /// scratch heap over an image.
+    pub fn upgrade(&mut self, types: Types) -> Result<()> {
+        open::open_again(self, types)
+    }
+
     /// Waits for the other transactions and readers before this one, and begins the one transaction.
     ///
     /// # Errors
@@ -224,7 +235,7 @@ impl Heap {
 
     /// The heap's descriptors.
     pub fn schema(&self) -> migrate::Schema {
-        self.shared.binder().registry().schema.clone()
+        self.shared.binder().registry().schema.current()
     }
 
     /// The heap's file.

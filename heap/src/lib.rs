@@ -106,6 +106,7 @@ pub use {
     front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
+    migration::{OnProgress, Progress},
     options::{Migrate, Options},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},

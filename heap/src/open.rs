@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,7 @@ use crate::state::State;
 use crate::storage::real::RealStorage;
 use crate::storage::{File, Lock, LockMode, Storage};
 use crate::table::Table;
+use crate::types::Types;
 use crate::verify;
 
 /// How the file comes into memory.
@@ -104,7 +106,8 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
-    let mut migration = passed.map(|passed| Migration::begin(passed, &space, &catalog)).transpose()?;
+    let on_progress = options.on_progress.clone();
+    let mut migration = passed.map(|passed| Migration::begin(passed, &space, &catalog, on_progress)).transpose()?;
     let mut contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
     if let Some(migration) = &mut migration {
         migration.place(&mut contents.catalog, &**storage)?;
@@ -145,10 +148,43 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     Ok(Heap { shared: Arc::new(shared) })
 }
 
+/// Opens a heap again for other types, under the lock that it holds. On an error the heap is open as it was, or, where
+/// that is not possible either, refuses everything.
+pub(crate) fn open_again(heap: &mut Heap, types: Types) -> Result<()> {
+    let shared = Arc::clone(&heap.shared);
+    shared.check_usable()?;
+    let Some(checkpointer) = shared.checkpointer.get() else { return Err(Error::NoDisk) };
+    // A snapshot shows the heap as it was, through what both share.
+    if Arc::strong_count(&shared) > 2 + usize::from(checkpointer.has_thread()) {
+        return Err(Error::Deadlock { held: "snapshot" });
+    }
+    checkpointer.stop(&shared);
+    announce::end(&shared);
+    shared.superseded.store(true, Ordering::Relaxed);
+    let open = |options: Options| open_locked(shared.path.clone(), &shared.storage, options, shared.door);
+    let migrated = open(Options { types: Some(types), ..shared.options.clone() });
+    let failed = match migrated {
+        Ok(migrated) => {
+            *heap = migrated;
+            return Ok(());
+        }
+        Err(failed) => failed,
+    };
+    match open(shared.options.clone()) {
+        Ok(before) => *heap = before,
+        Err(error) => shared.poison(&error),
+    }
+    Err(failed)
+}
+
 /// The last checkpoint, so that the file alone is the heap; then the locks go.
 pub(crate) fn close(shared: &Shared) {
     if !shared.mark.is_here() {
         // A forked child has neither the checkpoint's thread nor the right to write.
+        return;
+    }
+    if shared.superseded.load(Ordering::Relaxed) {
+        // Another opening of the same files has the lock.
         return;
     }
     if let Some(checkpointer) = shared.checkpointer.get() {
@@ -329,6 +365,7 @@ fn assemble(
         snapshots: Mutex::new(Vec::new()),
         mark: ForkMark::new().map_err(|source| Error::Io { action: "map a page".into(), source })?,
         owner: std::process::id(),
+        superseded: AtomicBool::new(false),
         options,
         space,
     })

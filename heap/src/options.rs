@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::migration::OnProgress;
 use crate::transaction::Durability;
 use crate::types::Types;
 
@@ -41,6 +42,8 @@ pub struct Options {
     pub types: Option<Types>,
     /// What opening does where the layouts differ. Default [`Migrate::Automatic`].
     pub migrate: Migrate,
+    /// Is told how far a migration is. Default: nobody.
+    pub on_progress: Option<OnProgress>,
 }
 
 /// What opening a heap does where its layouts differ from the program's [types](Options::types).
@@ -70,6 +73,7 @@ impl Default for Options {
             background: true,
             types: None,
             migrate: Migrate::Automatic,
+            on_progress: None,
         }
     }
 }

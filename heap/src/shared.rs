@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use migrate::Shape;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) mark: ForkMark,
     /// The process that opened the heap.
     pub(crate) owner: u32,
+    /// The heap was opened again in its place; files and locks are the new one's.
+    pub(crate) superseded: AtomicBool,
 }
 
 impl Shared {

@@ -44,7 +44,10 @@ impl Types {
         S::describe_all(&mut describer);
         let (description, hooks) = describer.finish_with_hooks()?;
         let types = Self { schema: description.schema, hooks };
-        types.schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() })?;
+        types
+            .schema
+            .check()
+            .map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() })?;
         Ok(types)
     }
 

@@ -1,4 +1,5 @@
 //! Migration as a program sees it.
+#![allow(unsafe_code, reason = "the mapped door is unsafe to open")]
 
 use heap::{Record, Ref, Result, Text, Transaction, Types};
 
@@ -29,4 +30,92 @@ fn from_old(old: &OldTask, tx: &mut Transaction<'_>) -> Result<Task> {
 fn types_know_their_hooks() {
     let types = Types::of::<(Task,)>().unwrap();
     assert_eq!(types.schema().types.len(), 1);
+}
+
+mod before {
+    use heap::{Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Task {
+        pub id: u32,
+        pub title: Text,
+        pub next: Option<Ref<Task>>,
+    }
+}
+
+mod after {
+    use heap::{Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Task {
+        pub next: Option<Ref<Task>>,
+        pub id: u64,
+        pub title: Text,
+        pub done: bool,
+    }
+}
+
+fn with_tasks(path: &std::path::Path, count: u32) {
+    let heap = heap::Heap::open_as::<before::Task>(path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let mut next = None;
+    for id in 0..count {
+        let title = tx.text(&format!("task {id}")).unwrap();
+        next = Some(tx.insert(before::Task { id, title, next }).unwrap());
+    }
+    tx.set_root("last", next.unwrap()).unwrap();
+    tx.commit().unwrap();
+}
+
+fn assert_tasks(heap: &heap::Heap, count: u64) {
+    let read = heap.read();
+    let mut next = read.root::<after::Task>("last").unwrap();
+    for id in (0..count).rev() {
+        let task = &read[next.unwrap()];
+        assert_eq!((task.id, &read[task.title], task.done), (id, &*format!("task {id}"), false));
+        next = task.next;
+    }
+    assert_eq!(next, None);
+}
+
+#[test]
+fn an_open_heap_is_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.heap");
+    with_tasks(&path, 5000);
+    let mut heap = heap::Heap::open_as::<before::Task>(&path).unwrap();
+    let snapshot = heap.snapshot().unwrap();
+    let types = Types::of::<after::Task>().unwrap();
+    assert!(matches!(heap.upgrade(types.clone()), Err(heap::Error::Deadlock { .. })));
+    drop(snapshot);
+    heap.upgrade(types.clone()).unwrap();
+    assert_tasks(&heap, 5000);
+    // It is the one writer still, and goes on committing.
+    assert!(matches!(heap::Heap::open(&path), Err(heap::Error::Busy { .. })));
+    let mut tx = heap.write().unwrap();
+    let last = tx.root::<after::Task>("last").unwrap().unwrap();
+    tx[last].done = true;
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = heap::Heap::open_as::<after::Task>(&path).unwrap();
+    assert!(heap.read()[last].done);
+}
+
+#[test]
+fn a_migrated_heap_is_the_same_through_both_doors() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["copied", "mapped"].map(|name| folder.path().join(name));
+    for path in &paths {
+        with_tasks(path, 40_000);
+    }
+    let options = || heap::Options { types: Some(Types::of::<after::Task>().unwrap()), ..heap::Options::default() };
+    let copied = heap::Heap::open_with(&paths[0], options()).unwrap();
+    // SAFETY: the file is this test's own.
+    let mapped = unsafe { heap::Heap::open_mapped(&paths[1], options()) }.unwrap();
+    for heap in [copied, mapped] {
+        assert_tasks(&heap, 40_000);
+        let path = heap.path().to_owned();
+        drop(heap);
+        assert_tasks(&heap::Heap::open(&path).unwrap(), 40_000);
+    }
 }

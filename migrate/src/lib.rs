@@ -11,6 +11,7 @@ mod archive;
 mod check;
 mod convert;
 mod fingerprint;
+mod former;
 mod layout;
 mod path;
 mod plan;
@@ -24,7 +25,8 @@ pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
 pub use plan::{
-    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
+    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Findings, Plan, Refusal, Rules, Source, TypeStep,
+    Value, VariantStep,
 };
 pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{

@@ -199,7 +199,9 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
 fn describe_field(field: &Field, offset: &TokenStream) -> TokenStream {
     let (ty, name, attributes) = (&field.ty, &field.name, field_attributes(&field.settings));
     // The same words as for `OWNER`, so that the compiler finds the two complaints equal and reports one.
-    let shape = quote_spanned!(ty.span()=> <#ty as ::heap::Field>::describe(describer));
+    // The argument is the expansion's own: with the type's span it would be another name where a macro wrote the type.
+    let describer = quote!(describer);
+    let shape = quote_spanned!(ty.span()=> <#ty as ::heap::Field>::describe(#describer));
     quote!(::heap::derive::field(#name, #offset, #shape, #attributes))
 }
 

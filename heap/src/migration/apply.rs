@@ -8,13 +8,14 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use migrate::{BodyStep, ByteOrder, Conversion, Plan, Shape, Unfit};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
+use super::progress::{OnProgress, Progress};
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
@@ -33,6 +34,27 @@ pub(crate) struct Migration {
     tables: Vec<TableWork>,
     /// Numbers of the extents that were made.
     fresh: Vec<u32>,
+    counter: Counter,
+}
+
+/// Counts converted records, and tells of them.
+#[derive(Debug)]
+struct Counter {
+    converted: AtomicU64,
+    on_progress: Option<OnProgress>,
+}
+
+impl Counter {
+    fn tell(&self, progress: Progress) {
+        if let Some(on_progress) = &self.on_progress {
+            on_progress.tell(progress);
+        }
+    }
+
+    fn add(&self, records: u64) {
+        let records = self.converted.fetch_add(records, Ordering::Relaxed) + records;
+        self.tell(Progress::Converted { records });
+    }
 }
 
 /// A table that is rewritten.
@@ -88,8 +110,16 @@ impl Migration {
     }
 
     /// Rewrites the tables of an arena that was loaded and verified, and that nobody else knows.
-    pub(crate) fn begin(passed: Passed, space: &Space, catalog: &read::Catalog) -> Result<Self> {
+    pub(crate) fn begin(
+        passed: Passed,
+        space: &Space,
+        catalog: &read::Catalog,
+        on_progress: Option<OnProgress>,
+    ) -> Result<Self> {
         let mut tables = plan_tables(&passed, catalog)?;
+        let counter = Counter { converted: AtomicU64::new(0), on_progress };
+        let live = tables.iter().map(|table| catalog.tables()[table.number as usize].entry.live);
+        counter.tell(Progress::Begun { records: live.sum() });
         let mut work = Vec::new();
         for table in &tables {
             for region in &table.regions {
@@ -97,12 +127,12 @@ impl Migration {
                 work.push((table, region));
             }
         }
-        let before = in_parallel(&work, |(table, region)| table.rewrite(space, region))?;
+        let before = in_parallel(&work, |(table, region)| table.rewrite(space, region, &counter))?;
         let regions = tables.iter_mut().flat_map(|table| &mut table.regions);
         for (region, before) in regions.zip(before) {
             region.before = before;
         }
-        Ok(Self { passed, tables, fresh: Vec::new() })
+        Ok(Self { passed, tables, fresh: Vec::new(), counter })
     }
 
     /// The registry afterwards.
@@ -139,6 +169,7 @@ impl Migration {
         let mut tx = shared.write(None)?;
         tx.state.migrating = true;
         tx.state.fresh_extents.clone_from(&self.fresh);
+        shared.binder().rewritten();
         let numbers = self.numbers();
         for table in &self.tables {
             if !matches!(table.how, How::Alone(_)) {
@@ -146,6 +177,7 @@ impl Migration {
             }
         }
         tx.commit_with(Durability::Disk)?;
+        self.counter.tell(Progress::Committed);
         Ok(())
     }
 
@@ -159,6 +191,7 @@ impl Migration {
         let size = programs.value(table.shape).expect("a record's shape has a program").size();
         let mut made = vec![0; size];
         for region in &table.regions {
+            let mut count = 0;
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
                 let word = word_of(old);
                 if slot::kind_number(word) != Kind::Record as u8 {
@@ -187,7 +220,9 @@ impl Migration {
                 let (before, after) = (held(table.old_shape, &old[..old_size]), held(table.shape, &made));
                 let Transaction { state, raw, .. } = &mut *tx;
                 state.moved.note(raw.view(), header, before, after);
+                count += 1;
             }
+            self.counter.add(count);
         }
         Ok(())
     }
@@ -339,8 +374,9 @@ fn fit_memory(space: &Space, region: &RegionWork) -> Result<()> {
 
 impl TableWork {
     /// Rewrites one region: converts its records, or sets up their slots and keeps the old ones for later.
-    fn rewrite(&self, space: &Space, region: &RegionWork) -> Result<Vec<u8>> {
+    fn rewrite(&self, space: &Space, region: &RegionWork, counter: &Counter) -> Result<Vec<u8>> {
         let mut before = Vec::new();
+        let mut count = 0;
         let at = space.region_at(region.number);
         space.fill_with(at, region.old_len.max(region.new_len), |bytes| {
             if !matches!(self.how, How::Alone(_)) {
@@ -348,13 +384,14 @@ impl TableWork {
                 before = bytes[self.old.header(0).min(end)..end].to_vec();
             }
             rewrite_region(bytes, region.used as usize, (self.old, self.new), |old, new, first| {
-                self.rewrite_batch(old, new).map_err(|(slot, unfit)| {
+                self.rewrite_batch(old, new, &mut count).map_err(|(slot, unfit)| {
                     let number = region.first_number + (first + slot) as u64;
                     let generation = slot::generation(word_of(&old[slot * self.old.stride as usize..]));
                     named(Fault::Unfit(unfit), RecordName { type_name: self.name.clone(), number, generation })
                 })
             })
         })?;
+        counter.add(count);
         if region.new_len < region.old_len {
             // Should the kernel refuse, the memory stays mapped and unused.
             let _ = space.arena().unmap(at + region.new_len, region.old_len - region.new_len);
@@ -362,7 +399,7 @@ impl TableWork {
         Ok(before)
     }
 
-    fn rewrite_batch(&self, old: &[u8], new: &mut [u8]) -> Result<(), (usize, Unfit)> {
+    fn rewrite_batch(&self, old: &[u8], new: &mut [u8], converted: &mut u64) -> Result<(), (usize, Unfit)> {
         const HEADER: usize = slot::HEADER as usize;
         let (old_stride, new_stride) = (self.old.stride as usize, self.new.stride as usize);
         let word = |slot: usize| word_of(&old[slot * old_stride..]);
@@ -379,6 +416,7 @@ impl TableWork {
             new[slot * new_stride..][..HEADER].copy_from_slice(&header.to_ne_bytes());
         }
         let How::Alone(conversion) = &self.how else { return Ok(()) };
+        *converted += (0..count).filter(|&slot| is_record(slot)).count() as u64;
         let old = migrate::Slots { bytes: old, first: HEADER, stride: old_stride };
         let new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
         conversion.run_slots(old, new, count, is_record)
@@ -399,7 +437,8 @@ fn in_parallel<T: Sync, R: Send>(work: &[T], run: impl Fn(&T) -> Result<R> + Syn
         Ok(done)
     };
     let mut done = thread::scope(|scope| {
-        let helper = (work.len() > 1).then(|| thread::Builder::new().name("migration".into()).spawn_scoped(scope, take));
+        let helper =
+            (work.len() > 1).then(|| thread::Builder::new().name("migration".into()).spawn_scoped(scope, take));
         let own = take();
         let others = match helper {
             Some(Ok(helper)) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),

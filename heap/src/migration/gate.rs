@@ -31,8 +31,7 @@ pub(crate) fn pass<S: Source>(
     types: &Types,
     migrate: Migrate,
 ) -> Result<Option<Passed>> {
-    let overlay =
-        if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
+    let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let Some((plan, registry)) = plan(reader.catalog(), types)? else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
@@ -51,7 +50,7 @@ pub(crate) fn pass<S: Source>(
 
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
 fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
-    let old = registry::current(&catalog.registry().schema);
+    let old = catalog.registry().schema.current();
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
         Some(known) => known == described,
         // A type that the heap does not know is added when it is first used, unless it has another name there.

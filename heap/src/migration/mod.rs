@@ -8,10 +8,13 @@ mod apply;
 mod gate;
 mod hook;
 mod outside;
+mod progress;
 mod registry;
 mod rewrite;
+mod scan;
 
 pub(crate) use apply::Migration;
-pub(crate) use gate::{Passed, pass};
+pub(crate) use gate::pass;
 pub(crate) use hook::Hook;
 pub use hook::IntoHook;
+pub use progress::{OnProgress, Progress};

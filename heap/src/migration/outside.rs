@@ -140,8 +140,8 @@ impl Values<'_, '_, '_> {
         let hash_key = self.tx.hash_key();
         let keys = DescribedKeys::new(key_shape, hash_key).expect("the registry was checked");
         let programs = std::sync::Arc::clone(&self.tx.state.programs);
-        let (key, value) = laid_out(programs.entry(number).expect("a map's shape has a program"))
-            .expect("the registry was checked");
+        let (key, value) =
+            laid_out(programs.entry(number).expect("a map's shape has a program")).expect("the registry was checked");
         let kind = if is_sorted { Kind::SortedMap } else { Kind::Map };
         let Transaction { state, raw, shared, .. } = &mut *self.tx;
         let header = state.give_value(shared, raw, MAP_SLOT, kind, number)?;
@@ -249,7 +249,7 @@ impl Outside for Values<'_, '_, '_> {
     }
 
     fn convert(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Fault> {
-        match job.new() {
+        match job.new_shape() {
             Shape::List(element) => {
                 let old = self.elements(handle)?;
                 let converter = job.value();
@@ -274,7 +274,7 @@ impl Outside for Values<'_, '_, '_> {
 
     fn make(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Fault> {
         let new = self.converted(job.value(), old)?;
-        match job.new() {
+        match job.new_shape() {
             Shape::List(element) => Ok(self.list(element, &new, 1)?),
             reference => Ok(self.record(reference, &new)?),
         }
@@ -304,4 +304,3 @@ impl Outside for Values<'_, '_, '_> {
         Ok(1)
     }
 }
-

@@ -2,7 +2,7 @@
 //!
 //! Tables and slots name types by position and shapes by number, so a position and a number keep their layout for as
 //! long as a value lies by it. A type that is rewritten takes its old position with its new layout; its old layout goes
-//! on under another name, `Node@9c41e0aa`, which no program can declare, and the old shapes with it. The new shapes have
+//! on under a [former name](migrate::TypeDescriptor::former_name), and the old shapes with it. The new shapes have
 //! numbers of their own. So while records are converted one after the other no old value can be taken for a new one,
 //! and a released value is walked by the layout it has.
 
@@ -12,14 +12,11 @@ use migrate::{Body, Plan, Registry, Schema, Shape, TypeDescriptor};
 
 use crate::error::{Error, Result};
 
-/// What separates the name of a former layout from its fingerprint. No declared name holds it.
-const FORMER: char = '@';
-
 /// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
 /// they are. `is_live` says whether the heap has records of a type.
 pub(crate) fn merged(old: &Schema, program: &Schema, is_live: impl Fn(&str) -> bool) -> Result<Schema> {
     let plan = Plan::between(old, program);
-    let names = Names::of(&plan);
+    let names = Names::of(&plan, Unnamed::Stay);
     let mut merged = program.clone();
     let kept = plan.types.iter().filter(|step| step.new.is_none()).filter_map(|step| step.old);
     for described in kept.map(|number| &old.types[number]) {
@@ -39,14 +36,9 @@ pub(crate) fn merged(old: &Schema, program: &Schema, is_live: impl Fn(&str) -> b
     Ok(merged)
 }
 
-/// The types that values may lie by now: all but former layouts.
-pub(crate) fn current(schema: &Schema) -> Schema {
-    Schema { types: schema.types.iter().filter(|described| !described.name.contains(FORMER)).cloned().collect() }
-}
-
 /// The registry after a migration by a plan from a heap's types to their [`merged`] schema.
 pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
-    let names = Names::of(plan);
+    let names = Names::of(plan, Unnamed::Former);
     let position = |step_old: usize| old.schema.types.iter().position(|it| it.name == plan.old.types[step_old].name);
     let mut types = old.schema.types.clone();
     let mut added = Vec::new();
@@ -75,7 +67,7 @@ pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
         shapes_of(described, &mut wanted);
     }
     // What lies by a former layout again keeps its number; the one the layout had formerly is free.
-    let is_former = |number: usize| mentions_former(&old.shapes[number]);
+    let is_former = |number: usize| old.shapes[number].is_former();
     let mut free = Vec::new();
     let mut seen = HashSet::new();
     let (former, in_use): (Vec<usize>, Vec<usize>) = (0..shapes.len()).partition(|&number| is_former(number));
@@ -99,18 +91,6 @@ pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
     let registry = Registry { schema: Schema { types }, shapes };
     registry.check().map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
     Ok(registry)
-}
-
-/// Whether a shape holds a former layout by value.
-fn mentions_former(shape: &Shape) -> bool {
-    match shape {
-        Shape::Inline(name) => name.contains(FORMER),
-        Shape::Array { element: inner, .. } | Shape::Option { inner, .. } | Shape::List(inner) => {
-            mentions_former(inner)
-        }
-        Shape::Map { key, value } | Shape::SortedMap { key, value } => mentions_former(key) || mentions_former(value),
-        _ => false,
-    }
 }
 
 /// A shape that no type of a program has.
@@ -175,13 +155,23 @@ struct Names {
     layouts: HashMap<String, String>,
 }
 
+/// What becomes of old types that the new schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unnamed {
+    /// They keep their names.
+    Stay,
+    /// Nothing lies by them any more.
+    Former,
+}
+
 impl Names {
-    fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan, unnamed: Unnamed) -> Self {
         let (mut records, mut layouts) = (HashMap::new(), HashMap::new());
         for step in &plan.types {
             let Some(old) = step.old.map(|number| &plan.old.types[number]) else { continue };
-            let former = || format!("{}{FORMER}{}", old.name, old.fingerprint(&plan.old));
+            let former = || old.former_name(&plan.old);
             let new = step.new.map(|number| plan.new.types[number].name.clone());
+            let new = new.or_else(|| (unnamed == Unnamed::Stay).then(|| old.name.clone()));
             let layout = match &new {
                 Some(name) if !step.rewritten => name.clone(),
                 _ => former(),
