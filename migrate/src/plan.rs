@@ -4,8 +4,10 @@
 //! Types, fields and variants are matched by declared name or by a declared former name, never by guessing. A plan is
 //! total: every old field is copied, converted, or dropped; every new field has exactly one source.
 
+mod findings;
 mod model;
 
+pub use findings::{Change, Finding, Findings, Offender};
 pub use model::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
 };
