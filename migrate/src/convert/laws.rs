@@ -46,6 +46,9 @@ fn try_pair(seed: u64, census: &mut Census) {
     for schema in [&plan.old, &plan.new] {
         schema.check().unwrap();
     }
+    if std::env::var_os("CONVERT_SEED").is_some() {
+        println!("{plan:#?}");
+    }
     let conversion = Conversion::of_type(&plan, step, order).unwrap();
     let shape =
         |schema: &crate::Schema, number: Option<usize>| Shape::Inline(schema.types[number.unwrap()].name.clone());

@@ -289,7 +289,7 @@ impl Editor<'_> {
                 let kept = self.random.below(inner.len() as u64) as usize;
                 for (within, moved) in inner.iter().enumerate() {
                     if within != kept {
-                        let step = self.dropped(vec![position, within], &moved.name);
+                        let step = self.dropped(vec![position, within], &format!("{}.{}", old.name, moved.name));
                         dropped.push(step);
                         continue;
                     }

@@ -7,9 +7,9 @@ use crate::schema::{Body, Field, Schema, Shape};
 
 pub(super) struct Oracle<'a> {
     new: &'a Schema,
-    /// Names of old fields whose values may go.
+    /// Paths of old fields whose values may go.
     acknowledged: &'a HashSet<String>,
-    /// Names of old fields that a new one is made of. Names of fields are unique in these schemas.
+    /// Paths of old fields that a new one is made of. Names of fields are unique in these schemas.
     used: HashSet<String>,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Oracle<'a> {
             for field in fields {
                 used.insert(field.name.clone());
                 used.extend(field.attributes.was.iter().cloned());
-                used.extend(field.attributes.from.iter().filter_map(|path| path.rsplit('.').next()).map(String::from));
+                used.extend(field.attributes.from.clone());
             }
         }
         Self { new, acknowledged, used }
@@ -115,13 +115,13 @@ impl<'a> Oracle<'a> {
     }
 
     /// Whether all that is not used of an old field may go.
-    fn may_go(&self, name: &str, tree: &Tree) -> bool {
+    fn may_go(&self, path: &str, tree: &Tree) -> bool {
+        let is_known = |path: &str| self.used.contains(path) || self.acknowledged.contains(path);
+        let within = |name: &str| format!("{path}.{name}");
         match tree {
-            _ if self.used.contains(name) || self.acknowledged.contains(name) => true,
-            Tree::Struct(fields)
-                if fields.iter().any(|(name, _)| self.used.contains(name) || self.acknowledged.contains(name)) =>
-            {
-                fields.iter().all(|(name, tree)| self.may_go(name, tree))
+            _ if is_known(path) => true,
+            Tree::Struct(fields) if fields.iter().any(|(name, _)| is_known(&within(name))) => {
+                fields.iter().all(|(name, tree)| self.may_go(&within(name), tree))
             }
             tree => is_empty(tree),
         }
@@ -247,7 +247,7 @@ fn number(tree: &Tree, shape: &Shape) -> Option<Tree> {
             Parts::Finite { negative, odd, exponent } => {
                 let exponent = u32::try_from(exponent).ok()?;
                 let fits = exponent < 128 && (odd << exponent) >> exponent == odd;
-                fits.then_some((negative, odd << exponent))?
+                fits.then(|| (negative, odd << exponent))?
             }
             _ => return None,
         };
