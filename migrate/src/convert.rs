@@ -105,3 +105,6 @@ pub enum ConversionError {
     #[error("the conversion consists of too many parts")]
     TooMany,
 }
+
+#[cfg(test)]
+mod laws;

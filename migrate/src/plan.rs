@@ -10,6 +10,7 @@ mod shim;
 pub use findings::*;
 pub use shim::*;
 
+pub use findings::{Change, Finding, Findings, Offender};
 pub use model::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
 };

@@ -11,6 +11,7 @@ mod dumps;
 mod figure;
 mod harness;
 mod maps;
+mod migrations;
 mod opens;
 mod plain;
 mod reads;
@@ -49,6 +50,8 @@ const WORKS: &[&str] = &[
     "dump-live",
     "dump-live-p999",
     "verify",
+    "migrate",
+    "migrate-durable",
 ];
 
 fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
@@ -78,6 +81,7 @@ fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
         "reopen-killed" => opens::reopen_killed(bench),
         "dump-live" | "dump-live-p999" => dumps::live(bench, work),
         "verify" => dumps::verify(bench),
+        "migrate" | "migrate-durable" => migrations::flat(bench, work),
         _ => Err(format!("there is no work {work}; there are {}", WORKS.join(", ")).into()),
     }
 }

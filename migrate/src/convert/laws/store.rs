@@ -1,0 +1,142 @@
+//! Texts, lists and maps as a heap would keep them.
+
+use std::collections::HashMap;
+
+use super::super::{Job, JobKind, Outside, Unfit};
+use crate::layout::ByteOrder;
+use crate::schema::{Schema, Shape};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Object {
+    Text(String),
+    Bytes(Vec<u8>),
+    List(Vec<Vec<u8>>),
+    Map(Vec<(Vec<u8>, Vec<u8>)>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Store<'a> {
+    objects: HashMap<u64, Object>,
+    next: u64,
+    _old: &'a Schema,
+    _order: ByteOrder,
+}
+
+impl<'a> Store<'a> {
+    pub(super) fn new(old: &'a Schema, order: ByteOrder) -> Self {
+        Self { objects: HashMap::new(), next: 0x0102_0304_0506_0708, _old: old, _order: order }
+    }
+
+    pub(super) fn add(&mut self, object: Object) -> u64 {
+        match &object {
+            Object::Text(text) if text.is_empty() => return 1,
+            Object::Bytes(bytes) if bytes.is_empty() => return 1,
+            _ => {}
+        }
+        self.next += 1;
+        self.objects.insert(self.next, object);
+        self.next
+    }
+
+    /// The object behind a handle. The empty text and the empty bytes share theirs.
+    pub(super) fn get(&self, handle: u64) -> Object {
+        self.objects.get(&handle).cloned().unwrap_or_else(|| panic!("no object {handle:#x}"))
+    }
+}
+
+impl Outside for Store<'_> {
+    type Error = Unfit;
+
+    fn text(&mut self, text: &str) -> Result<u64, Unfit> {
+        assert!(!text.is_empty());
+        Ok(self.add(Object::Text(text.into())))
+    }
+
+    fn empty(&mut self, shape: &Shape) -> Result<u64, Unfit> {
+        Ok(self.add(if matches!(shape, Shape::List(_)) { Object::List(vec![]) } else { Object::Map(vec![]) }))
+    }
+
+    fn is_empty(&mut self, _: &Shape, handle: u64) -> Result<bool, Unfit> {
+        Ok(handle == 1
+            || match &self.objects[&handle] {
+                Object::Text(text) => text.is_empty(),
+                Object::Bytes(bytes) => bytes.is_empty(),
+                Object::List(elements) => elements.is_empty(),
+                Object::Map(entries) => entries.is_empty(),
+            })
+    }
+
+    fn drop_value(&mut self, shape: &Shape, handle: u64) -> Result<(), Unfit> {
+        let removed = self.objects.remove(&handle);
+        match (removed, shape) {
+            (None, Shape::Text | Shape::Bytes) => assert_eq!(handle, 1),
+            (Some(Object::Text(_)), Shape::Text)
+            | (Some(Object::Bytes(_)), Shape::Bytes)
+            | (Some(Object::List(_)), Shape::List(_))
+            | (Some(Object::Map(_)), Shape::Map { .. } | Shape::SortedMap { .. }) => {}
+            other => panic!("{other:?} is dropped"),
+        }
+        Ok(())
+    }
+
+    fn to_bytes(&mut self, handle: u64) -> Result<u64, Unfit> {
+        if handle == 1 {
+            return Ok(1);
+        }
+        let Some(Object::Text(text)) = self.objects.remove(&handle) else { panic!("no text") };
+        Ok(self.add(Object::Bytes(text.into_bytes())))
+    }
+
+    fn to_text(&mut self, handle: u64) -> Result<Option<u64>, Unfit> {
+        if handle == 1 {
+            return Ok(Some(1));
+        }
+        let Some(Object::Bytes(bytes)) = self.objects.remove(&handle) else { panic!("no bytes") };
+        Ok(String::from_utf8(bytes).ok().map(|text| self.add(Object::Text(text))))
+    }
+
+    fn convert(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Unfit> {
+        let object = match (self.objects.remove(&handle), job.kind()) {
+            (Some(Object::List(elements)), JobKind::List) => {
+                let element = job.value();
+                let mut converted = Vec::new();
+                for old in elements {
+                    let mut new = vec![0; element.new_size()];
+                    element.run(&old, &mut new, self)?;
+                    converted.push(new);
+                }
+                Object::List(converted)
+            }
+            (Some(Object::Map(entries)), JobKind::Map) => {
+                let (key, value) = (job.key().unwrap(), job.value());
+                let mut converted = Vec::new();
+                for old in entries {
+                    let mut new = (vec![0; key.new_size()], vec![0; value.new_size()]);
+                    key.run(&old.0, &mut new.0, self)?;
+                    value.run(&old.1, &mut new.1, self)?;
+                    converted.push(new);
+                }
+                Object::Map(converted)
+            }
+            other => panic!("{other:?}"),
+        };
+        self.objects.insert(handle, object);
+        Ok(handle)
+    }
+
+    fn make(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Unfit> {
+        assert_eq!(job.kind(), JobKind::ToList);
+        let mut new = vec![0; job.value().new_size()];
+        job.value().run(old, &mut new, self)?;
+        Ok(self.add(Object::List(vec![new])))
+    }
+
+    fn take(&mut self, job: Job<'_>, handle: u64, new: &mut [u8]) -> Result<usize, Unfit> {
+        assert_eq!(job.kind(), JobKind::FromList);
+        let Some(Object::List(elements)) = self.objects.remove(&handle) else { panic!("no list") };
+        if let [element] = &elements[..] {
+            job.value().run(element, new, self)?;
+        }
+        Ok(elements.len())
+    }
+}
