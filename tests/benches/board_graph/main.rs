@@ -52,6 +52,9 @@ const WORKS: &[&str] = &[
     "verify",
     "migrate",
     "migrate-durable",
+    "migrate-grow-hook",
+    "migrate-postcard",
+    "migrate-json",
 ];
 
 fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
@@ -82,6 +85,9 @@ fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
         "dump-live" | "dump-live-p999" => dumps::live(bench, work),
         "verify" => dumps::verify(bench),
         "migrate" | "migrate-durable" => migrations::flat(bench, work),
+        "migrate-postcard" => migrations::serialisers(bench, "migrate-postcard"),
+        "migrate-json" => migrations::serialisers(bench, "migrate-json"),
+        "migrate-grow-hook" => migrations::grow_hook(bench),
         _ => Err(format!("there is no work {work}; there are {}", WORKS.join(", ")).into()),
     }
 }

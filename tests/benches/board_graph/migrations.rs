@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use heap::{Heap, OnProgress, Options, Progress, Record, Ref, TypeSet, Types};
+use heap::{Heap, OnProgress, Options, Progress, Record, Ref, Transaction, TypeSet, Types};
 use tests::workload::FlatNode;
 
 use crate::figure::Figure;
@@ -116,6 +116,136 @@ pub(crate) fn flat(bench: &Bench, work: &str) -> Result<(), Failure> {
         unit: "ms",
         baseline: "write + fdatasync of the same bytes",
         ratio: medians.ratio(),
+    });
+    Ok(())
+}
+
+/// The flat node, longer by 40 bytes, which a hook fills in.
+#[derive(Record)]
+#[record(name = "FlatNode", hook = grow)]
+struct GrownNode {
+    id: u64,
+    score: f64,
+    name: [u8; 16],
+    next: Option<Ref<GrownNode>>,
+    edges: [Option<Ref<GrownNode>>; 4],
+    history: [f64; 5],
+}
+
+/// The flat node as the hook sees it, with references to what its nodes become.
+#[derive(Record)]
+#[record(name = "FlatNode")]
+struct OldNode {
+    id: u64,
+    score: f64,
+    name: [u8; 16],
+    next: Option<Ref<GrownNode>>,
+    edges: [Option<Ref<GrownNode>>; 4],
+}
+
+fn grow(old: &OldNode, _: &mut Transaction<'_>) -> heap::Result<GrownNode> {
+    let OldNode { id, score, name, next, edges } = *old;
+    Ok(GrownNode { id, score, name, next, edges, history: [score; 5] })
+}
+
+/// `migrate-grow-hook`.
+pub(crate) fn grow_hook(bench: &Bench) -> Result<(), Failure> {
+    let original = bench.heap_of::<FlatNode>(bench.n)?;
+    let path = bench.path("grow.heap");
+    let nodes = words(bench.n);
+    let plain = || {
+        Ok(timed(|| {
+            let grown = nodes.iter().map(|node| {
+                let mut grown = [node[1]; 14];
+                grown[..9].copy_from_slice(node);
+                grown
+            });
+            grown.collect::<Vec<[u64; 14]>>()
+        }))
+    };
+    let medians = bench.interleave(bench.rounds(7), || Ok(migrate::<GrownNode>(&original, &path)?.0), plain)?;
+    bench.report(&Figure {
+        work: "migrate-grow-hook",
+        variant: "flat",
+        n: bench.n,
+        value: medians.ours * 1e3,
+        unit: "ms",
+        baseline: "a plain loop that copies the structs into longer ones",
+        ratio: medians.ratio(),
+    });
+    Ok(())
+}
+
+/// The flat node as serialisers take it; references are numbers.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct PlainNode {
+    id: u64,
+    score: f64,
+    name: [u8; 16],
+    next: u64,
+    edges: [u64; 4],
+}
+
+/// The same after the change: postcard goes by the order of fields, so the old one is read and moved over.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct PlainNext {
+    name: [u8; 16],
+    next: u64,
+    edges: [u64; 4],
+    id: u64,
+    score: f32,
+    #[serde(default = "seven")]
+    flags: u32,
+}
+
+fn seven() -> u32 {
+    7
+}
+
+fn plain_nodes(count: usize) -> Vec<PlainNode> {
+    (0..count as u64)
+        .map(|id| PlainNode { id, score: id as f64 * 0.5, name: *b"node-00000000017", next: id, edges: [id; 4] })
+        .collect()
+}
+
+/// `migrate-postcard` and `migrate-json`: records a second, against out and in through a serialiser.
+pub(crate) fn serialisers(bench: &Bench, work: &'static str) -> Result<(), Failure> {
+    let original = bench.heap_of::<FlatNode>(bench.n)?;
+    let path = bench.path("serialise.heap");
+    let nodes = plain_nodes(bench.n);
+    let through_postcard = || -> Result<f64, Failure> {
+        let begun = Instant::now();
+        let bytes = postcard::to_allocvec(&nodes)?;
+        let old: Vec<PlainNode> = postcard::from_bytes(&bytes)?;
+        let new = old.into_iter().map(|PlainNode { id, score, name, next, edges }| {
+            let (score, flags) = (score as f32, 7);
+            PlainNext { name, next, edges, id, score, flags }
+        });
+        std::hint::black_box(new.collect::<Vec<PlainNext>>());
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    let through_json = || -> Result<f64, Failure> {
+        let begun = Instant::now();
+        let values = nodes.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+        let new = values.into_iter().map(serde_json::from_value).collect::<Result<Vec<PlainNext>, _>>()?;
+        std::hint::black_box(new);
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    let ours = || Ok(migrate::<NextNode>(&original, &path)?.0);
+    let (rounds, baseline) = (bench.rounds(5), if work == "migrate-json" { "serde_json::Value" } else { "postcard" });
+    let medians = if work == "migrate-json" {
+        bench.interleave(rounds, ours, through_json)?
+    } else {
+        bench.interleave(rounds, ours, through_postcard)?
+    };
+    bench.report(&Figure {
+        work,
+        variant: "flat",
+        n: bench.n,
+        value: bench.n as f64 / medians.ours / 1e6,
+        unit: "Mrecords/s",
+        baseline,
+        ratio: medians.theirs / medians.ours,
     });
     Ok(())
 }
