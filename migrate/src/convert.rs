@@ -10,9 +10,14 @@
 //! is a [`ConversionError`], and never a look outside the value. Numbers are converted by value and checked while
 //! they are, whether or not a scan went before: a value that does not survive is [`Unfit`].
 
+mod checks;
 mod code;
 mod compile;
+mod emit;
 mod flat;
+mod jobs;
+mod join;
+mod named;
 mod number;
 mod run;
 mod shapes;
@@ -26,6 +31,7 @@ use crate::schema::Shape;
 /// What lies outside a value's bytes, as a conversion needs it. Handles are words in the order of this machine.
 ///
 /// A conversion that fails may have asked for things before: whoever answers knows how to forget them.
+#[expect(clippy::missing_errors_doc, reason = "the errors are those of whoever answers")]
 pub trait Outside {
     /// Why it could not be had.
     type Error: From<Unfit>;

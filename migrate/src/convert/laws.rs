@@ -90,11 +90,11 @@ fn try_pair(seed: u64, census: &mut Census) {
     census.pure += 1;
     let dead = random.below(SLOTS as u64 * 2) as usize;
     let mut new_bytes = vec![0; new_stride * SLOTS];
-    let (old_slots, new_slots) = (
+    let (old_slots, mut new_slots) = (
         Slots { bytes: &old_bytes, first: 8, stride: old_stride },
         SlotsMut { bytes: &mut new_bytes, first: 16, stride: new_stride },
     );
-    let result = conversion.run_slots(old_slots, new_slots, SLOTS, |slot| slot != dead);
+    let result = conversion.run_slots(old_slots, &mut new_slots, SLOTS, |slot| slot != dead);
     let unfit = expected.iter().enumerate().position(|(slot, tree)| slot != dead && tree.is_none());
     assert_eq!(result.err().map(|unfit| unfit.0), unfit);
     if unfit.is_none() {

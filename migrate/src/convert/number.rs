@@ -347,6 +347,7 @@ const fn is_exact(magnitude: u128, bits: u32) -> bool {
 }
 
 /// The integer that a float is.
+#[expect(clippy::float_cmp, clippy::cast_sign_loss, reason = "exactness is the question; a sign would be out of range")]
 #[inline(always)]
 fn whole(value: f64) -> Option<Wide> {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;

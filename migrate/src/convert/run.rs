@@ -54,7 +54,7 @@ impl Conversion {
     pub fn run_slots(
         &self,
         old: Slots<'_>,
-        new: SlotsMut<'_>,
+        new: &mut SlotsMut<'_>,
         count: usize,
         live: impl Fn(usize) -> bool,
     ) -> Result<(), (usize, Unfit)> {
@@ -85,7 +85,7 @@ impl Converter<'_> {
     pub fn run_slots(
         &self,
         old: Slots<'_>,
-        new: SlotsMut<'_>,
+        new: &mut SlotsMut<'_>,
         count: usize,
         live: impl Fn(usize) -> bool,
     ) -> Result<(), (usize, Unfit)> {

@@ -86,7 +86,6 @@ impl Editor<'_> {
         let roll = self.random.below(if levels == 0 { 60 } else { 100 });
         let types = self.plan.old.types.len() as u64;
         match roll {
-            0..40 => self.number_shape(),
             40..45 => Shape::Bool,
             45..48 => Shape::Char,
             48..50 => Shape::Text,
@@ -161,7 +160,7 @@ impl Editor<'_> {
                 let fields = editor.old_fields(count);
                 Variant { name: editor.name('V'), tag: 0, fields, was: vec![] }
             };
-            let variants = (0..1 + self.random.below(4)).map(|_| variant(self)).collect();
+            let variants = (0..=self.random.below(4)).map(|_| variant(self)).collect();
             self.enum_body(variants, &old)
         };
         self.plan.old.types.push(descriptor(format!("T{number}"), body, end, align));
@@ -203,12 +202,10 @@ impl Editor<'_> {
                 5 => (Shape::Bool, Cast::Number { check: Some(self.check(CheckKind::Fits)) }),
                 _ => (self.number_shape(), Cast::Number { check: Some(self.check(CheckKind::Fits)) }),
             },
-            Shape::Char | Shape::Reference(_) => (old.clone(), Cast::Copy),
             Shape::Text if self.random.chance(30) => (Shape::Bytes, Cast::TextToBytes),
             Shape::Bytes if self.random.chance(30) => {
                 (Shape::Text, Cast::BytesToText { check: self.check(CheckKind::Utf8) })
             }
-            Shape::Text | Shape::Bytes => (old.clone(), Cast::Copy),
             Shape::Inline(name) => {
                 let step = self.steps[name[1..].parse::<usize>().unwrap()];
                 let new = self.plan.types[step].new.unwrap();
@@ -247,6 +244,10 @@ impl Editor<'_> {
                     return (self.optional(new, &new_schema), Cast::FromListOption { element: Box::new(cast), check });
                 }
                 if new.size_align(&new_schema).unwrap().0 == 0 {
+                    if matches!(**element, Shape::Option { .. }) {
+                        // Something of an option would be ambiguous to whoever knows no casts.
+                        return self.cast(old, levels);
+                    }
                     let element = self.optional(new, &new_schema);
                     return (Shape::List(Box::new(element)), Cast::List(Box::new(Cast::Some(Box::new(cast)))));
                 }
@@ -257,7 +258,9 @@ impl Editor<'_> {
                 let cast = Cast::Map { key: Box::new(Cast::Copy), value: Box::new(cast), check: None };
                 (Shape::Map { key: key.clone(), value: Box::new(new) }, cast)
             }
-            Shape::SortedMap { .. } => (old.clone(), Cast::Copy),
+            Shape::Char | Shape::Reference(_) | Shape::Text | Shape::Bytes | Shape::SortedMap { .. } => {
+                (old.clone(), Cast::Copy)
+            }
         }
     }
 

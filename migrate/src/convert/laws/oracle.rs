@@ -210,7 +210,7 @@ fn parts(bits: u64, mantissa_bits: u32, exponent_bits: u32) -> Parts {
     let negative = bits >> (mantissa_bits + exponent_bits) & 1 == 1;
     let exponent = (bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
     let mantissa = bits & ((1 << mantissa_bits) - 1);
-    let bias = (1 << (exponent_bits - 1)) - 1 + mantissa_bits as i32;
+    let bias = (1 << (exponent_bits - 1)) - 1 + mantissa_bits.cast_signed();
     match (exponent, mantissa) {
         (0, 0) => Parts::Zero,
         (0, mantissa) => finite(negative, mantissa.into(), 1 - bias),
@@ -224,7 +224,7 @@ fn parts(bits: u64, mantissa_bits: u32, exponent_bits: u32) -> Parts {
 
 fn finite(negative: bool, magnitude: u128, exponent: i32) -> Parts {
     let zeros = magnitude.trailing_zeros();
-    Parts::Finite { negative, odd: magnitude >> zeros, exponent: exponent + zeros as i32 }
+    Parts::Finite { negative, odd: magnitude >> zeros, exponent: exponent + zeros.cast_signed() }
 }
 
 fn number(tree: &Tree, shape: &Shape) -> Option<Tree> {
@@ -279,7 +279,7 @@ fn number(tree: &Tree, shape: &Shape) -> Option<Tree> {
             return fits.then_some(Tree::Single(u32::from(negative) << 31 | 0xff << 23 | (payload >> 29) as u32));
         }
         Parts::Finite { negative, odd, exponent } => {
-            let bits = 128 - odd.leading_zeros() as i32;
+            let bits = 128 - odd.leading_zeros().cast_signed();
             let fits = bits <= mantissa_bits && exponent >= least && exponent + bits <= most;
             // All the bits are within what a double has, and every double is a product of these two, or of three.
             let half = exponent / 2;

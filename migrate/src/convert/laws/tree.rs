@@ -40,7 +40,8 @@ fn random_number(random: &mut Random, width: u32, signed: bool) -> Tree {
         u128::from(random.below(3)).min(limit)
     } else {
         let shift = random.below(u64::from(8 * width)) as u32;
-        [limit, limit - 1, (limit >> shift), (limit >> shift).saturating_add(1), 1 << shift, 255, 256][random.below(7) as usize]
+        [limit, limit - 1, (limit >> shift), (limit >> shift).saturating_add(1), 1 << shift, 255, 256]
+            [random.below(7) as usize]
             .min(limit)
     };
     Tree::Integer(negative && magnitude != 0, magnitude)
