@@ -41,6 +41,8 @@ mod front;
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
+#[cfg(feature = "arena")]
+mod kept;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod key;
 #[cfg(all(test, feature = "arena", feature = "simulated"))]

@@ -311,6 +311,9 @@ fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
     let mut taken = vec![(0, ROOT_AT + BLOCK)];
     taken.extend(root.streams.iter().filter(|run| run.at != 0).map(|run| (run.at, run.capacity)));
     taken.extend(catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len)));
+    // Nobody but a rollback reads what is kept; it is there until the program gives it up.
+    let kept = catalog.history().kept.iter().flat_map(|kept| &kept.runs);
+    taken.extend(kept.map(|run| (run.at, run.len)));
     let tables = catalog.tables().iter().map(|table| {
         let first = table.regions.first().map(|&position| catalog.regions()[position as usize].slots);
         let slots = first.unwrap_or_else(|| match table.entry.kind {
@@ -331,7 +334,7 @@ fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
         roots.resize(roots.len().max(number + 1), None);
         roots[number] = Some(root.entry.clone());
     }
-    Catalog::new(root, FileSpace::new(taken), tables.collect(), extents, roots)
+    Catalog::new(root, FileSpace::new(taken), tables.collect(), extents, roots, catalog.history().clone())
 }
 
 /// The base file as the readers take it.

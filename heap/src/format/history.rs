@@ -46,7 +46,7 @@
 //!
 //! | OFFSET | SIZE | MEANING |
 //! |--------|------|---------|
-//! | 0      | 8    | sequence of the commit after which the way back is free: the migration's, or that of a receipt behind it |
+//! | 0      | 8    | sequence of the migration's commit |
 //! | 8      | 8    | length of the tables as they were |
 //! | 16     | 8    | length of the extents as they were |
 //! | 24     | 8    | length of the roots as they were |
@@ -141,7 +141,7 @@ pub struct DroppedField {
 /// The catalog as it was before a migration, and the room in the file that it alone names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// While this is the heap's last commit, the way back loses nothing.
+    /// Sequence of the migration's commit. While it is the heap's last one, the way back loses nothing.
     pub sequence: u64,
     /// The stream of tables.
     pub tables: Vec<u8>,
@@ -333,10 +333,11 @@ impl Kept {
         })
     }
 
-    /// Whether this offset of the file lies in what is kept.
-    pub fn holds(&self, at: u64) -> bool {
+    /// Whether this part of the file lies in what is kept.
+    pub fn holds(&self, at: u64, len: u64) -> bool {
         let after = self.runs.partition_point(|run| run.at <= at);
-        after.checked_sub(1).is_some_and(|before| at - self.runs[before].at < self.runs[before].len)
+        let before = after.checked_sub(1).map(|before| self.runs[before]);
+        before.is_some_and(|run| at.checked_add(len).is_some_and(|end| end <= run.at + run.len))
     }
 
     /// Bytes of the file that are kept.
@@ -423,7 +424,11 @@ mod tests {
             runs,
         };
         History {
-            receipts: vec![receipt(ReceiptKind::Migrated), receipt(ReceiptKind::RolledBack), receipt(ReceiptKind::Kept)],
+            receipts: vec![
+                receipt(ReceiptKind::Migrated),
+                receipt(ReceiptKind::RolledBack),
+                receipt(ReceiptKind::Kept),
+            ],
             kept: Some(kept),
         }
     }
@@ -480,10 +485,10 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_held_from_a_runs_start_to_its_end() {
+    fn what_is_held_lies_in_one_run() {
         let kept = sample().kept.unwrap();
-        let held: Vec<u64> = (0..10).filter(|block| kept.holds(block * BLOCK)).collect();
-        assert_eq!(held, [4, 6, 7]);
+        let held = |count| (0..10).filter(|block| kept.holds(block * BLOCK, count * BLOCK)).collect::<Vec<u64>>();
+        assert_eq!((held(1), held(2)), (vec![4, 6, 7], vec![6]));
         assert_eq!(kept.len(), 3 * BLOCK);
     }
 }
