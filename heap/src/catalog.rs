@@ -13,7 +13,7 @@ use crate::format::catalog::{
     CatalogRoot, EXTENT_ENTRY, ExtentEntry, ROOT_AT, ROOT_ENTRY, RootEntry, STREAMS, Stream, TABLE_ENTRY,
 };
 use crate::format::frame::Operation;
-use crate::format::history::History;
+use crate::format::history::{History, Kept};
 use crate::format::{BLOCK, whole_blocks};
 use crate::storage::Storage;
 use crate::table::Table;
@@ -192,7 +192,11 @@ impl Catalog {
         }
         self.streams[Stream::History as usize].rewrite |= self.has_other_history();
         self.make_stream_room(storage, sequence, Stream::History, self.history_len)?;
-        // Room for checksums needs checksums itself: once more after the file grew by them.
+        self.make_checksum_room(storage, sequence)
+    }
+
+    /// Room for checksums needs checksums itself: once more after the file grew by them.
+    fn make_checksum_room(&mut self, storage: &dyn Storage, sequence: u64) -> io::Result<()> {
         for _ in 0..2 {
             self.make_stream_room(storage, sequence, Stream::Checksums, self.file.end() / BLOCK * 4)?;
         }
@@ -258,6 +262,32 @@ impl Catalog {
             emit(Operation::Zero { at, len: capacity as u32 });
             write(at, bytes, emit);
         }
+    }
+
+    /// Makes room for the streams as they were, hands them to `emit` as a whole, and the history and the root with them.
+    /// What the catalog itself says of tables, extents and roots is written no more.
+    pub(crate) fn write_back(
+        &mut self,
+        storage: &dyn Storage,
+        sequence: u64,
+        kept: &Kept,
+        mut emit: impl FnMut(Operation<'_>),
+    ) -> io::Result<()> {
+        let history = self.history.to_bytes();
+        let streams = [
+            (Stream::Tables, &kept.tables),
+            (Stream::Extents, &kept.extents),
+            (Stream::Roots, &kept.roots),
+            (Stream::Registry, &kept.registry),
+            (Stream::History, &history),
+        ];
+        for (stream, bytes) in streams {
+            self.make_stream_room(storage, sequence, stream, bytes.len() as u64)?;
+        }
+        self.make_checksum_room(storage, sequence)?;
+        streams.into_iter().for_each(|(stream, bytes)| self.whole_stream(stream, bytes, &mut emit));
+        emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
+        Ok(())
     }
 
     fn stream_changes<const N: usize>(

@@ -8,18 +8,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use migrate::Registry;
 
+use crate::announce;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::format::catalog::ExtentEntry;
-use crate::format::history::{History, Kept, KeptRun, MAX_HISTORY, Receipt};
+use crate::format::history::{History, Kept, KeptRun, MAX_HISTORY, Receipt, ReceiptKind};
 use crate::open::Door;
+use crate::planted::planted;
 use crate::raw::Writing;
 use crate::shared::Shared;
 use crate::state::State;
 use crate::storage::{File, Storage};
+use crate::transaction::Durability;
 
 /// The catalog as it is in the file, before a migration touched anything.
 #[derive(Debug)]
@@ -91,6 +95,47 @@ impl Flip {
         state.catalog.set_history(history);
         Ok(())
     }
+}
+
+/// When something happens, and who does it.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// Milliseconds since 1970.
+    pub(crate) time: u64,
+    /// The program and its build.
+    pub(crate) program: String,
+}
+
+impl Moment {
+    /// This program, now.
+    pub(crate) fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { time: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), program: announce::program_name() }
+    }
+
+    /// The receipt of what happens, without types.
+    pub(crate) fn receipt(self, kind: ReceiptKind, sequence: u64, from: [u8; 16], to: [u8; 16]) -> Receipt {
+        Receipt { kind, sequence, time: self.time, from, to, program: self.program, types: Vec::new() }
+    }
+}
+
+/// Gives up the way back in one commit; none, when nothing is kept.
+pub(crate) fn keep(shared: &Shared, moment: Moment, durability: Durability) -> Result<()> {
+    let mut tx = shared.write(None)?;
+    let state = &mut *tx.state;
+    let before = state.catalog.history();
+    let Some(kept) = &before.kept else { return Ok(()) };
+    if planted!(shared.storage, KeptRunsReusedAtOnce) {
+        let runs = kept.runs.clone();
+        runs.into_iter().for_each(|run| state.catalog.file.give_up(0, run.at, run.len));
+        state.catalog.file.release(0);
+    }
+    let mut history = state.catalog.history().without_kept();
+    let migrated = history.receipts.iter().rfind(|receipt| receipt.kind == ReceiptKind::Migrated);
+    let (from, to) = migrated.map_or_else(Default::default, |migrated| (migrated.from, migrated.to));
+    history.receipts.push(moment.receipt(ReceiptKind::Kept, state.sequence + 1, from, to));
+    state.catalog.set_history(history);
+    tx.commit_with(durability).map(|_| ())
 }
 
 /// The history after the flip, should all these extents get other room.

@@ -69,6 +69,8 @@ pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
 #[cfg(feature = "arena")]
+mod roll_back;
+#[cfg(feature = "arena")]
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
@@ -105,6 +107,7 @@ pub use {
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     options::Options,
+    roll_back::{RolledBack, rollback, rollback_with},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,

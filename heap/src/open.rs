@@ -72,14 +72,7 @@ pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: O
 }
 
 fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
-    let (header, _) = read::read_header(&BaseSource(storage), &path)?;
-    if header.state == FileState::Image {
-        return Err(Error::WrongDoor { path, found: "a sealed image", remedy: "Heap::open_image" });
-    }
-    if header.write_flags & !crate::format::header::KNOWN_WRITE_FLAGS != 0 {
-        let fault = crate::format::header::HeaderFault::Features(header.write_flags);
-        return Err(Error::Header { path, fault });
-    }
+    check_writable(&path, storage)?;
     let Recovered { headers, log, checksums } =
         recover::recover(storage, &path, |counter| draw_epoch(&options, counter))?;
     let header = headers.header.clone();
@@ -96,6 +89,19 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     announce::begin(&shared);
     Checkpointer::start(&shared, headers, checksums)?;
     Ok(Heap { shared })
+}
+
+/// Only a live heap without what this version does not know may be written to.
+pub(crate) fn check_writable(path: &Path, storage: &Arc<dyn Storage>) -> Result<()> {
+    let (header, _) = read::read_header(&BaseSource(storage), path)?;
+    if header.state == FileState::Image {
+        return Err(Error::WrongDoor { path: path.to_owned(), found: "a sealed image", remedy: "Heap::open_image" });
+    }
+    if header.write_flags & !crate::format::header::KNOWN_WRITE_FLAGS != 0 {
+        let fault = crate::format::header::HeaderFault::Features(header.write_flags);
+        return Err(Error::Header { path: path.to_owned(), fault });
+    }
+    Ok(())
 }
 
 /// Opens an image as a scratch heap.
@@ -193,12 +199,12 @@ fn draw_word(options: &Options, purpose: u64) -> u64 {
 }
 
 /// An epoch for the log. Also with a seed each opening has its own: the counter of the header that it finds is another.
-fn draw_epoch(options: &Options, counter: u64) -> u64 {
+pub(crate) fn draw_epoch(options: &Options, counter: u64) -> u64 {
     draw_word(options, 3).wrapping_add(counter.wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
 /// Takes the writer's lock, waiting as long as the options say.
-fn lock(path: &Path, storage: &dyn Storage, options: &Options) -> Result<()> {
+pub(crate) fn lock(path: &Path, storage: &dyn Storage, options: &Options) -> Result<()> {
     let until = Instant::now() + options.wait;
     loop {
         let locked = storage.lock(Lock::Writer, LockMode::Exclusive);
@@ -306,7 +312,8 @@ fn assemble(
     })
 }
 
-fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
+/// The catalog as it was read, for a writer.
+pub(crate) fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
     let root = *catalog.root();
     let mut taken = vec![(0, ROOT_AT + BLOCK)];
     taken.extend(root.streams.iter().filter(|run| run.at != 0).map(|run| (run.at, run.capacity)));
@@ -338,7 +345,7 @@ fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
 }
 
 /// The base file as the readers take it.
-struct BaseSource<'a>(&'a Arc<dyn Storage>);
+pub(crate) struct BaseSource<'a>(pub(crate) &'a Arc<dyn Storage>);
 
 impl read::Source for BaseSource<'_> {
     fn len(&self) -> io::Result<u64> {
