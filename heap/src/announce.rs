@@ -35,8 +35,13 @@ pub(crate) fn end(shared: &Shared) {
     shared.announcement.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
-fn info(shared: &Shared, committed: Option<SystemTime>) -> Option<Info> {
+/// What the program calls itself.
+pub(crate) fn program_name() -> String {
     let program = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    program.unwrap_or_default()
+}
+
+fn info(shared: &Shared, committed: Option<SystemTime>) -> Option<Info> {
     let schema = shared.binder().registry().schema.current().fingerprint().to_string();
     let mut figures = Figures { schema, committed, ..Figures::default() };
     {
@@ -49,5 +54,5 @@ fn info(shared: &Shared, committed: Option<SystemTime>) -> Option<Info> {
             }
         }
     }
-    Info::of_this_process(&shared.path, &log_path(&shared.path), &program.unwrap_or_default(), figures).ok()
+    Info::of_this_process(&shared.path, &log_path(&shared.path), &program_name(), figures).ok()
 }

@@ -1,7 +1,9 @@
 //! The catalog at run time: tables, extents and roots, and how their changes become operations of a frame.
 //!
+//! The history is written anew as a whole when it changes.
+//!
 //! What grows — extents, tables, shapes, room for a stream — is not taken back with a transaction: it holds nothing
-//! and serves the next one. Counts and roots are.
+//! and serves the next one. Counts, roots and the history are.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,6 +13,7 @@ use crate::format::catalog::{
     CatalogRoot, EXTENT_ENTRY, ExtentEntry, ROOT_AT, ROOT_ENTRY, RootEntry, STREAMS, Stream, TABLE_ENTRY,
 };
 use crate::format::frame::Operation;
+use crate::format::history::{History, Kept};
 use crate::format::{BLOCK, whole_blocks};
 use crate::storage::Storage;
 use crate::table::Table;
@@ -29,6 +32,11 @@ pub(crate) struct Catalog {
     root_numbers: BTreeMap<String, u32>,
     roots: Vec<Option<RootEntry>>,
     dirty_roots: Vec<u32>,
+    history: History,
+    /// Length of its stream.
+    history_len: u64,
+    /// What the history was that the transaction changed.
+    history_before: Option<History>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +56,7 @@ impl Catalog {
         tables: Vec<Table>,
         extents: Vec<ExtentEntry>,
         roots: Vec<Option<RootEntry>>,
+        history: History,
     ) -> Self {
         let free_extents = (0..).zip(&extents).filter(|(_, extent)| extent.len == 0).map(|(number, _)| number);
         let named = (0..).zip(&roots).filter_map(|(number, root)| Some((root.as_ref()?.name.clone(), number)));
@@ -67,6 +76,9 @@ impl Catalog {
             dirty_extents: Vec::new(),
             roots,
             dirty_roots: Vec::new(),
+            history_len: history.to_bytes().len() as u64,
+            history,
+            history_before: None,
         }
     }
 
@@ -119,6 +131,11 @@ impl Catalog {
         self.root_numbers.values().filter_map(|&number| self.roots[number as usize].as_ref())
     }
 
+    /// The entries of roots by number, as they are written.
+    pub(crate) fn root_entries(&self) -> impl Iterator<Item = [u8; ROOT_ENTRY]> {
+        self.roots.iter().map(|root| root.as_ref().map_or([0; ROOT_ENTRY], RootEntry::to_bytes))
+    }
+
     /// Sets, or with `None` removes, the root of this name; what it was before.
     pub(crate) fn set_root(&mut self, name: &str, root: Option<RootEntry>) -> Option<RootEntry> {
         let number = match self.root_numbers.get(name) {
@@ -138,6 +155,31 @@ impl Catalog {
         std::mem::replace(&mut self.roots[number as usize], root)
     }
 
+    /// What migrations did, and the way back.
+    pub(crate) const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Changes the history. Runs that are kept no more are given up with the commit.
+    pub(crate) fn set_history(&mut self, history: History) {
+        self.history_len = history.to_bytes().len() as u64;
+        let before = std::mem::replace(&mut self.history, history);
+        self.history_before.get_or_insert(before);
+    }
+
+    /// Whether the history is another since the last commit.
+    pub(crate) const fn has_other_history(&self) -> bool {
+        self.history_before.is_some()
+    }
+
+    /// The transaction that changed the history is taken back.
+    pub(crate) fn take_back_history(&mut self) {
+        if let Some(before) = self.history_before.take() {
+            self.history_len = before.to_bytes().len() as u64;
+            self.history = before;
+        }
+    }
+
     /// Makes room in every stream for what it holds now, and for the checksum of every block of the file.
     ///
     /// Runs that move are given up with the commit `sequence`.
@@ -154,7 +196,13 @@ impl Catalog {
             self.streams[Stream::Registry as usize].rewrite = true;
             self.make_stream_room(storage, sequence, Stream::Registry, registry.len() as u64)?;
         }
-        // Room for checksums needs checksums itself: once more after the file grew by them.
+        self.streams[Stream::History as usize].rewrite |= self.has_other_history();
+        self.make_stream_room(storage, sequence, Stream::History, self.history_len)?;
+        self.make_checksum_room(storage, sequence)
+    }
+
+    /// Room for checksums needs checksums itself: once more after the file grew by them.
+    fn make_checksum_room(&mut self, storage: &dyn Storage, sequence: u64) -> io::Result<()> {
         for _ in 0..2 {
             self.make_stream_room(storage, sequence, Stream::Checksums, self.file.end() / BLOCK * 4)?;
         }
@@ -203,13 +251,49 @@ impl Catalog {
             &mut emit,
         );
         if let Some(registry) = registry {
-            let stream = self.streams[Stream::Registry as usize];
-            emit(Operation::Zero { at: stream.at, len: stream.capacity as u32 });
-            write(stream.at, registry, &mut emit);
+            self.whole_stream(Stream::Registry, registry, &mut emit);
+        }
+        // After a transaction that was taken back it may have to be written as it was, elsewhere.
+        if self.streams[Stream::History as usize].rewrite {
+            self.whole_stream(Stream::History, &self.history.to_bytes(), &mut emit);
         }
         if self.root_dirty {
             emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
         }
+    }
+
+    fn whole_stream(&self, stream: Stream, bytes: &[u8], emit: &mut impl FnMut(Operation<'_>)) {
+        let StreamState { at, capacity, .. } = self.streams[stream as usize];
+        if capacity > 0 {
+            emit(Operation::Zero { at, len: capacity as u32 });
+            write(at, bytes, emit);
+        }
+    }
+
+    /// Makes room for the streams as they were, hands them to `emit` as a whole, and the history and the root with them.
+    /// What the catalog itself says of tables, extents and roots is written no more.
+    pub(crate) fn write_back(
+        &mut self,
+        storage: &dyn Storage,
+        sequence: u64,
+        kept: &Kept,
+        mut emit: impl FnMut(Operation<'_>),
+    ) -> io::Result<()> {
+        let history = self.history.to_bytes();
+        let streams = [
+            (Stream::Tables, &kept.tables),
+            (Stream::Extents, &kept.extents),
+            (Stream::Roots, &kept.roots),
+            (Stream::Registry, &kept.registry),
+            (Stream::History, &history),
+        ];
+        for (stream, bytes) in streams {
+            self.make_stream_room(storage, sequence, stream, bytes.len() as u64)?;
+        }
+        self.make_checksum_room(storage, sequence)?;
+        streams.into_iter().for_each(|(stream, bytes)| self.whole_stream(stream, bytes, &mut emit));
+        emit(Operation::Write { at: ROOT_AT, bytes: &self.catalog_root().to_bytes() });
+        Ok(())
     }
 
     fn stream_changes<const N: usize>(
@@ -220,11 +304,10 @@ impl Catalog {
         bytes: impl Fn(u32) -> [u8; N],
         emit: &mut impl FnMut(Operation<'_>),
     ) {
-        let StreamState { at, capacity, rewrite, .. } = self.streams[stream as usize];
+        let StreamState { at, rewrite, .. } = self.streams[stream as usize];
         if rewrite {
-            emit(Operation::Zero { at, len: capacity as u32 });
             let all: Vec<u8> = (0..count).flat_map(bytes).collect();
-            write(at, &all, emit);
+            self.whole_stream(stream, &all, emit);
         } else {
             for number in dirty {
                 emit(Operation::Write { at: at + u64::from(number) * N as u64, bytes: &bytes(number) });
@@ -243,8 +326,19 @@ impl Catalog {
         }
     }
 
-    /// Every change was committed.
-    pub(crate) fn committed(&mut self) {
+    /// Whether a part of the file that the catalog no longer names is kept for the way back.
+    pub(crate) fn keeps(&self, at: u64, len: u64) -> bool {
+        self.history.kept.as_ref().is_some_and(|kept| kept.holds(at, len))
+    }
+
+    /// Every change was committed, as this sequence.
+    pub(crate) fn committed(&mut self, sequence: u64) {
+        let kept = |history: &History| history.kept.as_ref().map_or(Vec::new(), |kept| kept.runs.clone());
+        if let Some(before) = self.history_before.take().map(|before| kept(&before))
+            && before != kept(&self.history)
+        {
+            before.into_iter().for_each(|run| self.file.give_up(sequence, run.at, run.len));
+        }
         for table in &mut self.tables {
             table.dirty = false;
         }

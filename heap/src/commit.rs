@@ -9,6 +9,7 @@ use crate::format::REGION;
 use crate::format::catalog::{ExtentEntry, TableKind};
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
+use crate::kept::Flip;
 use crate::map;
 use crate::ownership;
 use crate::planted::planted;
@@ -28,11 +29,19 @@ pub(crate) enum Registry {
 }
 
 /// Settles ownership and puts the transaction's operations into `state.payload`. On an error nothing was appended,
-/// and the transaction is to be rolled back.
-pub(crate) fn prepare(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<Registry> {
+/// and the transaction is to be rolled back. A migration's commit writes nothing in place.
+pub(crate) fn prepare(
+    state: &mut State,
+    shared: &Shared,
+    raw: &mut Writing<'_>,
+    flip: Option<Flip>,
+) -> Result<Registry> {
     let registry = state.refresh_programs(shared)?;
     zero_padding(state, raw);
     ownership::settle(state, shared, raw)?;
+    if let Some(flip) = flip {
+        flip.apply(state, shared, raw)?;
+    }
     let sequence = state.sequence + 1;
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
@@ -178,12 +187,14 @@ impl Direct {
     }
 }
 
-/// Writes the fresh extents when they are many; else the frame zeroes their place in the file first.
+/// Writes the fresh extents when they are many, and all when some have other room than before; else the frame zeroes
+/// their place in the file first.
 fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
-    let fresh = state.fresh_extents.iter().map(|&number| state.catalog.extents()[number as usize]);
+    let numbers = state.fresh_extents.iter().copied().chain(state.replaced.iter().map(|(number, _)| *number));
+    let fresh = numbers.map(|number| state.catalog.extents()[number as usize]);
     let fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
     let mut direct = Direct::default();
-    if !state.migrating && fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
+    if !state.migrating && state.replaced.is_empty() && fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
         for extent in fresh {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {
                 Operation::Zero { at, len: len as u32 }.encode(payload);

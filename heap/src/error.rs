@@ -177,6 +177,18 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A migration cannot be rolled back without losing what was committed since.
+    #[error("{} made since the migration; rolling back would lose {}; nothing was changed", Commits(*.commits), if *.commits == 1 { "it" } else { "them" })]
+    MovedOn {
+        /// How many commits.
+        commits: u64,
+    },
+    /// There is no migration to roll back.
+    #[error("{path} keeps no way back from a migration; nothing was changed")]
+    NothingKept {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file system, kernel or machine on which heaps do not work.
     #[error("{0}")]
     Platform(String),
@@ -293,6 +305,17 @@ pub enum Corruption {
     Structure(String),
 }
 
+struct Commits(u64);
+
+impl fmt::Display for Commits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "1 commit was"),
+            commits => write!(f, "{commits} commits were"),
+        }
+    }
+}
+
 struct Owner<'a>(&'a Option<u32>);
 
 impl fmt::Display for Owner<'_> {
@@ -310,7 +333,7 @@ impl Error {
         "IMG-0101", "IMG-0102", "IMG-0103", "IMG-0104", "IMG-0301", "IMG-0302", "IMG-0303", "IMG-0304", "IMG-0305",
         "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0310", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404",
         "IMG-0405", "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0703", "IMG-0704", "IMG-0705", "IMG-0706", "IMG-0707",
-        "IMG-0708", "IMG-0801", "IMG-0802", "IMG-0803", "IMG-0804", "IMG-0901", "IMG-0902",
+        "IMG-0708", "IMG-0710", "IMG-0711", "IMG-0801", "IMG-0802", "IMG-0803", "IMG-0804", "IMG-0901", "IMG-0902",
     ];
 
     /// The stable code, `IMG-nnnn`.
@@ -344,6 +367,8 @@ impl Error {
             Self::Unsupported { .. } => "IMG-0706",
             Self::Platform(_) => "IMG-0707",
             Self::Pending { .. } => "IMG-0708",
+            Self::MovedOn { .. } => "IMG-0710",
+            Self::NothingKept { .. } => "IMG-0711",
             Self::Busy { .. } => "IMG-0801",
             Self::ArenaFull { .. } => "IMG-0802",
             Self::NoRoom(_) => "IMG-0803",

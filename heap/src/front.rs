@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::format::history::History;
 use crate::guard::Read;
+use crate::kept::{self, Moment};
 use crate::open;
 use crate::options::Options;
 use crate::save;
@@ -226,6 +228,25 @@ impl Heap {
         let freed = crate::collect::collect(&mut tx)?;
         tx.commit()?;
         Ok(freed)
+    }
+
+    /// Gives up the way back from the last migration: the room that the extents before it take is free. From then on
+    /// [`rollback`](crate::rollback) refuses. Where nothing is kept, nothing happens.
+    ///
+    /// # Errors
+    /// As [`write`](Heap::write) and [`Transaction::commit`].
+    pub fn keep(&self) -> Result<()> {
+        kept::keep(&self.shared, Moment::now(), self.shared.options.durability)
+    }
+
+    /// What migrations did to the heap, and what is kept of it as it was before the last one. While a transaction runs
+    /// in this thread, it is not to be had.
+    ///
+    /// # Errors
+    /// As [`try_read`](Heap::try_read).
+    pub fn history(&self) -> Result<History> {
+        drop(self.try_read()?);
+        Ok(self.shared.state().catalog.history().clone())
     }
 
     /// Figures about the heap.

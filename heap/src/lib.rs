@@ -41,6 +41,8 @@ mod front;
 mod guard;
 #[cfg(feature = "arena")]
 mod handles;
+#[cfg(feature = "arena")]
+mod kept;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod key;
 #[cfg(all(test, feature = "arena", feature = "simulated"))]
@@ -68,6 +70,8 @@ mod raw;
 pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
+#[cfg(feature = "arena")]
+mod roll_back;
 #[cfg(feature = "arena")]
 mod save;
 #[cfg(feature = "arena")]
@@ -108,6 +112,7 @@ pub use {
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     migration::{OnProgress, Progress},
     options::{Migrate, Options},
+    roll_back::{RolledBack, rollback, rollback_with},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,

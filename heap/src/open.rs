@@ -75,18 +75,11 @@ pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: O
 }
 
 fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
-    let (header, _) = read::read_header(&BaseSource(storage), &path)?;
-    if header.state == FileState::Image {
-        return Err(Error::WrongDoor { path, found: "a sealed image", remedy: "Heap::open_image" });
-    }
-    if header.write_flags & !crate::format::header::KNOWN_WRITE_FLAGS != 0 {
-        let fault = crate::format::header::HeaderFault::Features(header.write_flags);
-        return Err(Error::Header { path, fault });
-    }
+    let header = check_writable(&path, storage)?;
     let passed = match &options.types {
         Some(types) => {
             let source = BaseSource(storage);
-            migration::pass(&**storage, source, (&path, &header), types, options.migrate)?
+            migration::pass(&**storage, source, &header, types, options.migrate)?
         }
         None => None,
     };
@@ -110,7 +103,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     let mut migration = passed.map(|passed| Migration::begin(passed, &space, &catalog, on_progress)).transpose()?;
     let mut contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
     if let Some(migration) = &mut migration {
-        migration.place(&mut contents.catalog, &**storage)?;
+        migration.place(&mut contents.catalog, &contents.registry, &**storage)?;
         contents.registry = migration.registry().clone();
     }
     let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), contents)?);
@@ -121,6 +114,19 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     }
     announce::begin(&heap.shared);
     Ok(heap)
+}
+
+/// Only a live heap without what this version does not know may be written to.
+pub(crate) fn check_writable(path: &Path, storage: &Arc<dyn Storage>) -> Result<Header> {
+    let (header, _) = read::read_header(&BaseSource(storage), path)?;
+    if header.state == FileState::Image {
+        return Err(Error::WrongDoor { path: path.to_owned(), found: "a sealed image", remedy: "Heap::open_image" });
+    }
+    if header.write_flags & !crate::format::header::KNOWN_WRITE_FLAGS != 0 {
+        let fault = crate::format::header::HeaderFault::Features(header.write_flags);
+        return Err(Error::Header { path: path.to_owned(), fault });
+    }
+    Ok(header)
 }
 
 /// Opens an image as a scratch heap.
@@ -252,12 +258,12 @@ fn draw_word(options: &Options, purpose: u64) -> u64 {
 }
 
 /// An epoch for the log. Also with a seed each opening has its own: the counter of the header that it finds is another.
-fn draw_epoch(options: &Options, counter: u64) -> u64 {
+pub(crate) fn draw_epoch(options: &Options, counter: u64) -> u64 {
     draw_word(options, 3).wrapping_add(counter.wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
 /// Takes the writer's lock, waiting as long as the options say.
-fn lock(path: &Path, storage: &dyn Storage, options: &Options) -> Result<()> {
+pub(crate) fn lock(path: &Path, storage: &dyn Storage, options: &Options) -> Result<()> {
     let until = Instant::now() + options.wait;
     loop {
         let locked = storage.lock(Lock::Writer, LockMode::Exclusive);
@@ -371,11 +377,15 @@ fn assemble(
     })
 }
 
-fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
+/// The catalog as it was read, for a writer.
+pub(crate) fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
     let root = *catalog.root();
     let mut taken = vec![(0, ROOT_AT + BLOCK)];
     taken.extend(root.streams.iter().filter(|run| run.at != 0).map(|run| (run.at, run.capacity)));
     taken.extend(catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len)));
+    // Nobody but a rollback reads what is kept; it is there until the program gives it up.
+    let kept = catalog.history().kept.iter().flat_map(|kept| &kept.runs);
+    taken.extend(kept.map(|run| (run.at, run.len)));
     let tables = catalog.tables().iter().map(|table| {
         let first = table.regions.first().map(|&position| catalog.regions()[position as usize].slots);
         let slots = first.unwrap_or_else(|| match table.entry.kind {
@@ -396,11 +406,11 @@ fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
         roots.resize(roots.len().max(number + 1), None);
         roots[number] = Some(root.entry.clone());
     }
-    Catalog::new(root, FileSpace::new(taken), tables.collect(), extents, roots)
+    Catalog::new(root, FileSpace::new(taken), tables.collect(), extents, roots, catalog.history().clone())
 }
 
 /// The base file as the readers take it.
-struct BaseSource<'a>(&'a Arc<dyn Storage>);
+pub(crate) struct BaseSource<'a>(pub(crate) &'a Arc<dyn Storage>);
 
 impl read::Source for BaseSource<'_> {
     fn len(&self) -> io::Result<u64> {

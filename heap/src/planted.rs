@@ -63,6 +63,10 @@ pub enum Bug {
     FailedSyncRepeated,
     /// The first segment of an epoch is not durable before the header names it.
     FirstSegmentNotSynced,
+    /// Room that was kept for the way back is used again before the commit that gives it up.
+    KeptRunsReusedAtOnce,
+    /// A rollback gives up the extents of the migrated heap before its commit.
+    NewExtentsFreedEarly,
 }
 
 #[cfg(planted)]
@@ -88,6 +92,8 @@ impl Bug {
         Self::FirstFrameCommits,
         Self::FailedSyncRepeated,
         Self::FirstSegmentNotSynced,
+        Self::KeptRunsReusedAtOnce,
+        Self::NewExtentsFreedEarly,
     ];
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::create::{self, Drawn};
 use crate::error::Result;
 use crate::front::Heap;
+use crate::kept::Moment;
 use crate::open::{self, Door};
 use crate::options::Options;
+use crate::roll_back::{self, RolledBack};
 use crate::storage::Storage;
 use crate::storage::simulated::{Image, SimulatedDisk};
 
@@ -32,4 +34,15 @@ pub fn open(disk: &Arc<SimulatedDisk>, mut options: Options) -> Result<Heap> {
     let storage = Arc::clone(disk);
     let storage: Arc<dyn Storage> = storage;
     open::open_storage(PathBuf::from("simulated"), &storage, options, Door::Copied)
+}
+
+/// Rolls the last migration of the heap on a disk back as [`rollback`](crate::rollback) does.
+///
+/// # Errors
+/// As [`rollback`](crate::rollback).
+pub fn rollback(disk: &Arc<SimulatedDisk>, options: &Options) -> Result<RolledBack> {
+    let storage = Arc::clone(disk);
+    let storage: Arc<dyn Storage> = storage;
+    let moment = Moment { time: 0, program: "simulated".into() };
+    roll_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment)
 }

@@ -31,6 +31,8 @@ pub(crate) struct State {
     next_region: u32,
     /// Extents that no commit has published yet.
     pub(crate) fresh_extents: Vec<u32>,
+    /// Extents that the transaction gave other room in the file, as they were before.
+    pub(crate) replaced: Vec<(u32, ExtentEntry)>,
     /// Headers of slots whose generation a rollback counted up; the next commit writes them.
     pub(crate) counted_up: HashSet<u64>,
     /// Sequence of the last commit.
@@ -87,6 +89,7 @@ impl State {
             large_table: None,
             next_region: 0,
             fresh_extents: Vec::new(),
+            replaced: Vec::new(),
             counted_up: HashSet::new(),
             sequence,
             registry_news: Arc::default(),
@@ -455,16 +458,20 @@ impl State {
         }
         for (number, extent) in std::mem::take(&mut self.dropped) {
             self.catalog.forget_extent(number);
-            self.catalog.file.give_up(self.sequence, extent.at, extent.len);
+            if !self.catalog.keeps(extent.at, extent.len) {
+                self.catalog.file.give_up(self.sequence, extent.at, extent.len);
+            }
             let at = raw.space().region_at(extent.region) + u64::from(extent.offset);
             // Should the kernel refuse, the memory stays mapped and unused.
             let _ = raw.space().arena().unmap(at, extent.len);
         }
         self.fresh_extents.clear();
+        self.replaced.clear();
+        self.migrating = false;
         self.counted_up.clear();
         self.roots_before.clear();
         self.kept.clear();
-        self.catalog.committed();
+        self.catalog.committed(self.sequence);
     }
 
     fn put_free(&mut self, raw: &Writing<'_>, header: u64, table: u32) {
@@ -477,6 +484,7 @@ impl State {
     /// Takes the transaction back: old bytes, counts and roots; the slots it gave out are free, one generation on.
     pub(crate) fn roll_back(&mut self, raw: &mut Writing<'_>) {
         raw.restore();
+        self.take_back_room();
         for (number, extent) in std::mem::take(&mut self.dropped).into_iter().rev() {
             self.map.add(&extent);
             raw.space().set_mapped(extent.region, u64::from(extent.offset) + extent.len);
@@ -520,6 +528,29 @@ impl State {
         }
         self.kept.clear();
         raw.finish();
+    }
+
+    /// Extents lie elsewhere in the file than before.
+    pub(crate) fn map_file_anew(&mut self) {
+        self.map = FileMap::default();
+        let mut extents: Vec<&ExtentEntry> = self.catalog.extents().iter().filter(|extent| extent.len > 0).collect();
+        extents.sort_unstable_by_key(|extent| (extent.region, extent.offset));
+        extents.into_iter().for_each(|extent| self.map.add(extent));
+    }
+
+    /// Extents that were given other room have the one they had before, and so has the history.
+    fn take_back_room(&mut self) {
+        self.catalog.take_back_history();
+        if self.replaced.is_empty() {
+            return;
+        }
+        for (number, extent) in std::mem::take(&mut self.replaced) {
+            let at = self.catalog.extents()[number as usize].at;
+            self.catalog.file.give_up(0, at, extent.len);
+            self.catalog.set_extent(number, extent);
+        }
+        self.catalog.file.release(0);
+        self.map_file_anew();
     }
 
     /// The word of a slot that is freed after holding something of this generation.

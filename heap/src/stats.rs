@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use crate::format::catalog::TableKind;
+use crate::format::history::Kept;
 use crate::shared::Shared;
 use crate::state::State;
 
@@ -17,6 +18,8 @@ pub struct Stats {
     pub log_len: u64,
     /// Bytes of extents: the memory that tables take.
     pub arena_len: u64,
+    /// Bytes of the heap file that are kept for the way back from a migration.
+    pub kept_len: u64,
     /// Live records.
     pub records: u64,
     /// Slots that live, of all kinds.
@@ -50,6 +53,7 @@ impl Stats {
 
     fn of_state(state: &State) -> Self {
         let mut stats = Self { sequence: state.sequence, file_len: state.catalog.file.end(), ..Self::default() };
+        stats.kept_len = state.catalog.history().kept.as_ref().map_or(0, Kept::len);
         for table in &state.catalog.tables {
             stats.arena_len += table.bytes;
             stats.slots_live += table.entry.live;

@@ -14,6 +14,7 @@ use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Ref, Text};
+use crate::kept::{self, Flip};
 use crate::list::Appending;
 use crate::planted::planted;
 use crate::raw::{self, Disjoint, Value, View, Writing};
@@ -83,16 +84,27 @@ impl<'h> Transaction<'h> {
     /// [`Error::ArenaFull`] when there is no room: everything is taken back, and the heap goes on. [`Error::NoDisk`]
     /// for strength Disk on a scratch heap. [`Error::Poisoned`] when writing failed so that nobody knows what reached
     /// the disk: the heap refuses everything until it is opened again.
-    pub fn commit_with(mut self, durability: Durability) -> Result<Sequence> {
+    pub fn commit_with(self, durability: Durability) -> Result<Sequence> {
+        self.commit_as(durability, None)
+    }
+
+    /// Commits as a migration: every extent that was changed is written to other room in the file, and the catalog
+    /// before stays. See [`kept`].
+    pub(crate) fn commit_flip(self, durability: Durability, flip: Flip) -> Result<Sequence> {
+        self.commit_as(durability, Some(flip))
+    }
+
+    fn commit_as(mut self, durability: Durability, flip: Option<Flip>) -> Result<Sequence> {
         let shared = self.shared;
         if durability == Durability::Disk && shared.log.is_none() {
             return Err(Error::NoDisk);
         }
         shared.check_usable()?;
-        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() || self.state.migrating {
-            let prepared = commit::prepare(&mut self.state, shared, &mut self.raw);
+        if flip.is_some() || self.is_changed() {
+            let prepared = commit::prepare(&mut self.state, shared, &mut self.raw, flip);
             let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));
             let registry = prepared.inspect_err(event::refused)?;
+            kept::show_new_room(&self.state, shared).inspect_err(|error| shared.poison(error))?;
             self.state.committed(&self.raw);
             if planted!(shared.storage, FreedRoomReusedAtOnce) {
                 let sequence = self.state.sequence;
@@ -109,6 +121,10 @@ impl<'h> Transaction<'h> {
             shared.wait_durable(sequence)?;
         }
         Ok(sequence)
+    }
+
+    fn is_changed(&self) -> bool {
+        !self.raw.is_unchanged() || !self.state.roots_before.is_empty() || self.state.catalog.has_other_history()
     }
 
     /// Takes everything back; dropping the transaction does the same.
@@ -340,7 +356,7 @@ impl<'h> Transaction<'h> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if !self.raw.is_unchanged() || !self.state.roots_before.is_empty() || self.state.migrating {
+        if self.is_changed() {
             self.state.roll_back(&mut self.raw);
         }
     }

@@ -47,7 +47,7 @@
 //! | 16     | 240  | name, UTF-8, then zeros |
 //!
 //! Registry: an rkyv archive of [`migrate::Registry`]. Checksums: for each block of the file its CRC-32 (block 0 and
-//! blocks of the checksums themselves: 0). History: empty in this version.
+//! blocks of the checksums themselves: 0). History: see [`history`](super::history).
 
 use super::bytes::{put, u16_at, u32_at, u64_at};
 use super::{BLOCK, MAX_REGIONS};

@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod frame;
 pub mod handle;
 pub mod header;
+pub mod history;
 pub mod slot;
 
 mod bytes;

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use migrate::{BodyStep, ByteOrder, Conversion, Plan, Shape, Unfit};
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
+use super::receipt;
 use super::progress::{OnProgress, Progress};
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
 use crate::format::slot::{self, Kind};
+use crate::kept::{Before, Flip};
 use crate::raw::Space;
 use crate::read;
 use crate::shared::Shared;
@@ -34,6 +36,8 @@ pub(crate) struct Migration {
     tables: Vec<TableWork>,
     /// Numbers of the extents that were made.
     fresh: Vec<u32>,
+    /// The catalog before anything was changed.
+    before: Option<Before>,
     counter: Counter,
 }
 
@@ -132,16 +136,22 @@ impl Migration {
         for (region, before) in regions.zip(before) {
             region.before = before;
         }
-        Ok(Self { passed, tables, fresh: Vec::new(), counter })
+        Ok(Self { passed, tables, fresh: Vec::new(), before: None, counter })
     }
 
     /// The registry afterwards.
-    pub(crate) const fn registry(&self) -> &migrate::Registry {
+    pub(crate) const fn registry(&self) -> &Registry {
         &self.passed.registry
     }
 
-    /// Gives the rewritten tables extents of their own, and has the catalog name those.
-    pub(crate) fn place(&mut self, catalog: &mut crate::catalog::Catalog, storage: &dyn Storage) -> Result<()> {
+    /// Gives the rewritten tables extents of their own, and has the catalog name those. The registry is the one before.
+    pub(crate) fn place(
+        &mut self,
+        catalog: &mut crate::catalog::Catalog,
+        registry: &Registry,
+        storage: &dyn Storage,
+    ) -> Result<()> {
+        self.before = Some(Before::of(catalog, registry));
         for work in &self.tables {
             let table = &mut catalog.tables[work.number as usize];
             (table.entry.kind, table.dirty) = (TableKind::Records(work.shape), true);
@@ -165,7 +175,7 @@ impl Migration {
     }
 
     /// Converts what needs more than its own bytes, and commits.
-    pub(crate) fn finish(self, shared: &Shared) -> Result<()> {
+    pub(crate) fn finish(mut self, shared: &Shared) -> Result<()> {
         let mut tx = shared.write(None)?;
         tx.state.migrating = true;
         tx.state.fresh_extents.clone_from(&self.fresh);
@@ -176,7 +186,9 @@ impl Migration {
                 self.convert_table(table, &mut tx, &numbers)?;
             }
         }
-        tx.commit_with(Durability::Disk)?;
+        let before = self.before.take().expect("the tables have their places");
+        let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
+        tx.commit_flip(Durability::Disk, Flip { before, replaced: Vec::new(), receipt })?;
         self.counter.tell(Progress::Committed);
         Ok(())
     }
@@ -418,8 +430,8 @@ impl TableWork {
         let How::Alone(conversion) = &self.how else { return Ok(()) };
         *converted += (0..count).filter(|&slot| is_record(slot)).count() as u64;
         let old = migrate::Slots { bytes: old, first: HEADER, stride: old_stride };
-        let new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
-        conversion.run_slots(old, new, count, is_record)
+        let mut new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
+        conversion.run_slots(old, &mut new, count, is_record)
     }
 }
 

@@ -1,7 +1,5 @@
 //! The gate: whether a heap's records can follow the program's types. Nothing is written before it is passed.
 
-use std::path::Path;
-
 use migrate::{Findings, Plan, Registry, Rules};
 
 use super::registry;
@@ -27,7 +25,7 @@ pub(crate) struct Passed {
 pub(crate) fn pass<S: Source>(
     storage: &dyn Storage,
     base: S,
-    (path, header): (&Path, &Header),
+    header: &Header,
     types: &Types,
     migrate: Migrate,
 ) -> Result<Option<Passed>> {

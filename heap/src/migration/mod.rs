@@ -9,6 +9,7 @@ mod gate;
 mod hook;
 mod outside;
 mod progress;
+mod receipt;
 mod registry;
 mod rewrite;
 mod scan;

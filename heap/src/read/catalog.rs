@@ -12,6 +12,7 @@ use crate::format::catalog::{
     TableKind,
 };
 use crate::format::handle::{Handle, INDEX_BITS};
+use crate::format::history::{History, Kept, MAX_HISTORY};
 use crate::format::{BLOCK, MAX_REGIONS, REGION, slot, whole_blocks};
 
 /// A table.
@@ -73,6 +74,7 @@ pub struct Catalog {
     regions: Vec<Region>,
     extents: Vec<Extent>,
     roots: Vec<Root>,
+    history: History,
     /// Position in `regions` by number, [`NONE`] for a region not in use.
     by_number: Vec<u32>,
     shift: u32,
@@ -89,11 +91,21 @@ impl Catalog {
     /// # Errors
     /// Names the entry that cannot be.
     pub fn parse<S: Source + ?Sized>(source: &S, root: CatalogRoot, file_len: u64) -> Result<Self> {
+        let history = read_history(source, root.streams[Stream::History as usize], file_len)?;
+        let catalog = Self::read(source, root, history, file_len)?;
+        check_overlap(&catalog.root, &catalog.extents, catalog.history.kept.as_ref())?;
+        if let Some(kept) = &catalog.history.kept {
+            check_kept(kept)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Reads the streams and checks them against each other, but not what they take of the file.
+    fn read<S: Source + ?Sized>(source: &S, root: CatalogRoot, history: History, file_len: u64) -> Result<Self> {
         let registry = read_registry(source, root.streams[Stream::Registry as usize])?;
         let mut tables = read_tables(source, root.streams[Stream::Tables as usize])?;
         let mut extents = read_extents(source, root.streams[Stream::Extents as usize], file_len)?;
         let roots = read_roots(source, root.streams[Stream::Roots as usize])?;
-        check_overlap(&root, &extents)?;
         check_tables(&mut tables, &registry)?;
         // Regions are given out in ascending order, so a table fills its own in ascending order.
         extents.sort_unstable_by_key(|extent| (extent.entry.region, extent.entry.offset));
@@ -104,7 +116,7 @@ impl Catalog {
         for (position, region) in regions.iter().enumerate() {
             by_number[region.number as usize] = position as u32;
         }
-        let catalog = Self { root, registry, tables, regions, extents, roots, by_number, shift };
+        let catalog = Self { root, registry, tables, regions, extents, roots, history, by_number, shift };
         catalog.check_roots()?;
         Ok(catalog)
     }
@@ -142,6 +154,11 @@ impl Catalog {
     /// The roots in the order of their entries.
     pub fn roots(&self) -> &[Root] {
         &self.roots
+    }
+
+    /// What migrations did, and what is kept of the catalog before the last one.
+    pub const fn history(&self) -> &History {
+        &self.history
     }
 
     /// Binary logarithm of the distance of regions in an arena that holds this heap, at least 21.
@@ -292,8 +309,43 @@ fn read_registry<S: Source + ?Sized>(source: &S, run: Run) -> Result<Registry> {
     Registry::from_archive(&archive).map_err(|error| damaged(at, error.to_string()))
 }
 
-/// No two of the headers, the root, the streams and the extents share a block.
-fn check_overlap(root: &CatalogRoot, extents: &[Extent]) -> Result<()> {
+fn read_history<S: Source + ?Sized>(source: &S, run: Run, file_len: u64) -> Result<History> {
+    let at = Place::Catalog { structure: "history", index: 0 };
+    if run.len > MAX_HISTORY {
+        return Err(damaged(at, "the history is too long"));
+    }
+    let mut bytes = zeroed(run.len)?;
+    read_exact(source, run.at, &mut bytes)?;
+    History::parse(&bytes, file_len).map_err(|fault| Error::Corrupt { at, what: Corruption::Catalog(fault) })
+}
+
+/// The catalog as it was: its streams are those of a heap, and what is kept of the file lies in its extents.
+///
+/// Extents that it shares with the catalog as it is may be elsewhere since, or be gone with the end of the file: then
+/// commits were made since, and there is no way back.
+fn check_kept(kept: &Kept) -> Result<()> {
+    let mut streams = Vec::new();
+    let mut root = CatalogRoot::default();
+    for (stream, bytes) in [
+        (Stream::Tables, &kept.tables),
+        (Stream::Extents, &kept.extents),
+        (Stream::Roots, &kept.roots),
+        (Stream::Registry, &kept.registry),
+    ] {
+        root.streams[stream as usize] = Run { at: streams.len() as u64, capacity: 0, len: bytes.len() as u64 };
+        streams.extend_from_slice(bytes);
+    }
+    let before = Catalog::read(&streams, root, History::default(), u64::MAX)?;
+    check_overlap(&before.root, &before.extents, None)?;
+    let held = before.extents.iter().filter(|extent| kept.holds(extent.entry.at, extent.entry.len));
+    if held.map(|extent| extent.entry.len).sum::<u64>() != kept.len() {
+        return Err(damaged_entry("history", 0, "what is kept of the file is not what the catalog before named"));
+    }
+    Ok(())
+}
+
+/// No two of the headers, the root, the streams, the extents and what is kept share a block.
+fn check_overlap(root: &CatalogRoot, extents: &[Extent], kept: Option<&Kept>) -> Result<()> {
     let mut runs: Vec<(u64, u64, Place)> = Vec::with_capacity(extents.len() + root.streams.len());
     for (number, run) in root.streams.iter().enumerate().filter(|(_, run)| run.capacity > 0) {
         runs.push((run.at, run.capacity, Place::Catalog { structure: "stream", index: number as u64 }));
@@ -301,6 +353,9 @@ fn check_overlap(root: &CatalogRoot, extents: &[Extent]) -> Result<()> {
     for extent in extents {
         let place = Place::Catalog { structure: "extent", index: extent.number.into() };
         runs.push((extent.entry.at, extent.entry.len, place));
+    }
+    for (number, run) in kept.into_iter().flat_map(|kept| kept.runs.iter().enumerate()) {
+        runs.push((run.at, run.len, Place::Catalog { structure: "kept run", index: number as u64 }));
     }
     runs.sort_unstable_by_key(|run| run.0);
     for pair in runs.windows(2) {

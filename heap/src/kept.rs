@@ -1,0 +1,242 @@
+//! The way back from a migration: the catalog before it, and the extents that only that one names.
+//!
+//! A migration changes a heap in memory and writes nothing in place. Its commit gives every extent that it changed other
+//! room in the file, writes it there as a whole, and names it in one frame together with the streams of the catalog.
+//! The room that the extents had stays taken, and the history says what the catalog was. So the way back is a commit of
+//! the same kind, which writes the old streams and no extent at all, for as long as no other commit has changed an
+//! extent that both catalogs name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use migrate::Registry;
+
+use crate::announce;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::format::catalog::ExtentEntry;
+use crate::format::history::{History, Kept, KeptRun, MAX_HISTORY, Receipt, ReceiptKind};
+use crate::open::Door;
+use crate::planted::planted;
+use crate::raw::Writing;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::storage::{File, Storage};
+use crate::transaction::Durability;
+
+/// The catalog as it is in the file, before a migration touched anything.
+#[derive(Debug)]
+pub(crate) struct Before {
+    tables: Vec<u8>,
+    extents: Vec<u8>,
+    roots: Vec<u8>,
+    registry: Vec<u8>,
+    /// Length of each extent by its offset in the file.
+    runs: BTreeMap<u64, u64>,
+}
+
+impl Before {
+    /// The catalog of a heap that was just opened, and its registry. Later there may be extents, tables and shapes that
+    /// no commit has written yet.
+    pub(crate) fn of(catalog: &Catalog, registry: &Registry) -> Self {
+        Self {
+            tables: catalog.tables.iter().flat_map(|table| table.entry.to_bytes()).collect(),
+            extents: catalog.extents().iter().flat_map(ExtentEntry::to_bytes).collect(),
+            roots: catalog.root_entries().flatten().collect(),
+            registry: registry.to_archive(),
+            runs: catalog
+                .extents()
+                .iter()
+                .filter(|extent| extent.len > 0)
+                .map(|extent| (extent.at, extent.len))
+                .collect(),
+        }
+    }
+}
+
+/// What a migration's commit is told besides what the transaction knows.
+#[derive(Debug)]
+pub(crate) struct Flip {
+    /// The catalog before anything was changed.
+    pub(crate) before: Before,
+    /// Numbers of the extents whose memory was changed past the transaction. Those that it wrote to, those that have
+    /// another length than before, and those that are new need not be named.
+    pub(crate) replaced: Vec<u32>,
+    /// What is remembered of the migration; the sequence is filled in.
+    pub(crate) receipt: Receipt,
+}
+
+impl Flip {
+    /// Gives every extent that is changed other room in the file, and notes the room it had, and the catalog before, as
+    /// kept. What an earlier migration kept is given up.
+    ///
+    /// Ownership is settled. On an error everything is as it was.
+    pub(crate) fn apply(self, state: &mut State, shared: &Shared, raw: &Writing<'_>) -> Result<()> {
+        let Self { before, replaced, receipt } = self;
+        let mut numbers = touched_extents(state, raw);
+        numbers.extend(replaced);
+        for (number, extent) in (0..).zip(state.catalog.extents()) {
+            if before.runs.get(&extent.at) != Some(&extent.len) {
+                numbers.insert(number);
+            }
+        }
+        // What no commit has published yet has room of its own.
+        numbers.retain(|number| !state.fresh_extents.contains(number));
+        numbers.retain(|&number| state.catalog.extents()[number as usize].len > 0);
+        let history = history(state, before, &numbers, receipt)?;
+        let placed = take_room(state, &*shared.storage, &numbers).map_err(|error| shared.no_room(error))?;
+        for (number, at) in placed {
+            let extent = state.catalog.extents()[number as usize];
+            state.catalog.set_extent(number, ExtentEntry { at, ..extent });
+            state.replaced.push((number, extent));
+        }
+        state.map_file_anew();
+        state.catalog.set_history(history);
+        Ok(())
+    }
+}
+
+/// When something happens, and who does it.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// Milliseconds since 1970.
+    pub(crate) time: u64,
+    /// The program and its build.
+    pub(crate) program: String,
+}
+
+impl Moment {
+    /// This program, now.
+    pub(crate) fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { time: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), program: announce::program_name() }
+    }
+
+    /// The receipt of what happens, without types.
+    pub(crate) fn receipt(self, kind: ReceiptKind, sequence: u64, from: [u8; 16], to: [u8; 16]) -> Receipt {
+        Receipt { kind, sequence, time: self.time, from, to, program: self.program, types: Vec::new() }
+    }
+}
+
+/// Gives up the way back in one commit; none, when nothing is kept.
+pub(crate) fn keep(shared: &Shared, moment: Moment, durability: Durability) -> Result<()> {
+    let mut tx = shared.write(None)?;
+    let state = &mut *tx.state;
+    let before = state.catalog.history();
+    let Some(kept) = &before.kept else { return Ok(()) };
+    if planted!(shared.storage, KeptRunsReusedAtOnce) {
+        let runs = kept.runs.clone();
+        runs.into_iter().for_each(|run| state.catalog.file.give_up(0, run.at, run.len));
+        state.catalog.file.release(0);
+    }
+    let mut history = state.catalog.history().without_kept();
+    let migrated = history.receipts.iter().rfind(|receipt| receipt.kind == ReceiptKind::Migrated);
+    let (from, to) = migrated.map_or_else(Default::default, |migrated| (migrated.from, migrated.to));
+    history.receipts.push(moment.receipt(ReceiptKind::Kept, state.sequence + 1, from, to));
+    state.catalog.set_history(history);
+    tx.commit_with(durability).map(|_| ())
+}
+
+/// The history after the flip, should all these extents get other room.
+fn history(state: &State, before: Before, numbers: &BTreeSet<u32>, receipt: Receipt) -> Result<History> {
+    let sequence = state.sequence + 1;
+    let Before { tables, extents, roots, registry, mut runs } = before;
+    for (number, extent) in (0..).zip(state.catalog.extents()) {
+        if !numbers.contains(&number) {
+            runs.remove(&extent.at);
+        }
+    }
+    let kept = Kept { sequence, tables, extents, roots, registry, runs: join(runs) };
+    let mut receipts = state.catalog.history().receipts.clone();
+    receipts.push(Receipt { sequence, ..receipt });
+    checked(History { receipts, kept: Some(kept) })
+}
+
+/// A history that is not too long to be read again.
+pub(crate) fn checked(history: History) -> Result<History> {
+    let len = history.to_bytes().len() as u64;
+    if len > MAX_HISTORY {
+        return Err(Error::TooLong { what: "the history of migrations", len, max: MAX_HISTORY });
+    }
+    Ok(history)
+}
+
+/// Neighbours become one run.
+fn join(runs: BTreeMap<u64, u64>) -> Vec<KeptRun> {
+    let mut joined: Vec<KeptRun> = Vec::new();
+    for (at, len) in runs {
+        match joined.last_mut() {
+            Some(before) if before.at + before.len == at => before.len += len,
+            _ => joined.push(KeptRun { at, len }),
+        }
+    }
+    joined
+}
+
+/// The extents in which the transaction wrote anything.
+fn touched_extents(state: &State, raw: &Writing<'_>) -> BTreeSet<u32> {
+    let view = raw.view();
+    let place = |extent: &ExtentEntry| view.space().region_at(extent.region) + u64::from(extent.offset);
+    let extents = (0..).zip(state.catalog.extents()).filter(|(_, extent)| extent.len > 0);
+    let mut places: Vec<(u64, u64, u32)> =
+        extents.map(|(number, extent)| (place(extent), place(extent) + extent.len, number)).collect();
+    places.sort_unstable();
+    let mut numbers = BTreeSet::new();
+    // Slots given out one after the other mostly lie in one extent.
+    let mut last = (0, 0);
+    let mut touch = |start: u64, end: u64| {
+        if last.0 <= start && end <= last.1 {
+            return;
+        }
+        let first = places.partition_point(|&(_, place_end, _)| place_end <= start);
+        for &(place, place_end, number) in places[first..].iter().take_while(|&&(place, ..)| place < end) {
+            numbers.insert(number);
+            last = (place, place_end);
+        }
+    };
+    for saved in &raw.undo().saved {
+        touch(saved.header, saved.header + 8);
+        touch(saved.at, saved.at + saved.len as u64);
+    }
+    for &header in raw.undo().fresh.iter().chain(&state.counted_up) {
+        touch(header, view.slot_end_at(header));
+    }
+    numbers
+}
+
+/// Room for all of these extents, or for none.
+fn take_room(state: &mut State, storage: &dyn Storage, numbers: &BTreeSet<u32>) -> io::Result<Vec<(u32, u64)>> {
+    let mut placed = Vec::with_capacity(numbers.len());
+    for &number in numbers {
+        let len = state.catalog.extents()[number as usize].len;
+        match state.catalog.file.take(storage, len) {
+            Ok(at) => placed.push((number, at)),
+            Err(error) => {
+                for (number, at) in placed {
+                    let len = state.catalog.extents()[number as usize].len;
+                    state.catalog.file.give_up(0, at, len);
+                }
+                state.catalog.file.release(0);
+                return Err(error);
+            }
+        }
+    }
+    Ok(placed)
+}
+
+/// Where the memory of extents shows the file, it shows their new room from now on: the old one may be given up and
+/// written to. Both hold the same bytes as the memory.
+pub(crate) fn show_new_room(state: &State, shared: &Shared) -> Result<()> {
+    if shared.door != Door::Mapped {
+        return Ok(());
+    }
+    let file = shared.storage.descriptor(File::Base).ok_or(Error::NoDisk)?;
+    for &(number, _) in &state.replaced {
+        let extent = state.catalog.extents()[number as usize];
+        let at = shared.space.region_at(extent.region) + u64::from(extent.offset);
+        let mapped = shared.space.arena().map_file(at, extent.len, file, extent.at);
+        mapped.map_err(|source| Error::Io { action: "map the heap file".into(), source })?;
+    }
+    Ok(())
+}
