@@ -119,3 +119,40 @@ fn a_migrated_heap_is_the_same_through_both_doors() {
         assert_tasks(&heap::Heap::open(&path).unwrap(), 40_000);
     }
 }
+
+fn dump_of_tasks(path: &std::path::Path) -> Vec<(u32, String)> {
+    let heap = heap::Heap::open_as::<before::Task>(path).unwrap();
+    let read = heap.read();
+    let mut next = read.root::<before::Task>("last").unwrap();
+    let mut tasks = Vec::new();
+    while let Some(task) = next {
+        tasks.push((read[task].id, read[read[task].title].to_owned()));
+        next = read[task].next;
+    }
+    tasks
+}
+
+#[test]
+fn a_migration_is_rolled_back_until_something_was_committed_or_it_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.heap");
+    with_tasks(&path, 5000);
+    let before = dump_of_tasks(&path);
+    assert!(matches!(heap::rollback(&path), Err(heap::Error::NothingKept { .. })));
+    for _ in 0..3 {
+        drop(heap::Heap::open_as::<after::Task>(&path).unwrap());
+        heap::rollback(&path).unwrap();
+        assert_eq!(dump_of_tasks(&path), before);
+    }
+    let heap = heap::Heap::open_as::<after::Task>(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let last = tx.root::<after::Task>("last").unwrap().unwrap();
+    tx[last].done = true;
+    tx.commit().unwrap();
+    drop(heap);
+    assert!(matches!(heap::rollback(&path), Err(heap::Error::MovedOn { .. })));
+    let heap = heap::Heap::open_as::<after::Task>(&path).unwrap();
+    assert!(heap.stats().kept_len > 0);
+    heap.keep().unwrap();
+    assert_eq!(heap.stats().kept_len, 0);
+}
