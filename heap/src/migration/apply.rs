@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit};
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
-use super::receipt;
 use super::progress::{OnProgress, Progress};
+use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
@@ -186,6 +186,15 @@ impl Migration {
                 self.convert_table(table, &mut tx, &numbers)?;
             }
         }
+        if let Some(after) = self.passed.types.after_all() {
+            match catch_unwind(AssertUnwindSafe(|| after(&mut tx))) {
+                Ok(run) => run?,
+                Err(panic) => {
+                    let record = RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 };
+                    return Err(named(Fault::Panic(message_of(&*panic)), record));
+                }
+            }
+        }
         let before = self.before.take().expect("the tables have their places");
         let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
         tx.commit_flip(Durability::Disk, Flip { before, replaced: Vec::new(), receipt })?;
@@ -200,8 +209,8 @@ impl Migration {
 
     fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
         let programs = Arc::clone(&tx.state.programs);
-        let size = programs.value(table.shape).expect("a record's shape has a program").size();
-        let mut made = vec![0; size];
+        let program = programs.value(table.shape).expect("a record's shape has a program");
+        let mut made = vec![0; program.size()];
         for region in &table.regions {
             let mut count = 0;
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
@@ -211,27 +220,23 @@ impl Migration {
                 }
                 let old = &old[slot::HEADER as usize..];
                 made.fill(0);
-                let converted = self.convert_record(table, old, &mut made, tx, numbers);
+                let converted = self.convert_record(table, old, &mut made, tx, numbers).and_then(|()| {
+                    // What is written here is believed by everybody from now on.
+                    let checked = program.run(&made, ByteOrder::NATIVE, |_| Ok::<(), ValueFault>(()));
+                    checked.map_err(Fault::Invalid)
+                });
                 converted.map_err(|fault| {
                     let number = region.first_number + index as u64;
                     let generation = slot::generation(word);
                     named(fault, RecordName { type_name: table.name.clone(), number, generation })
                 })?;
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
-                if let Some(program) = programs.value(table.shape) {
-                    program.zero_padding(&mut made, ByteOrder::NATIVE);
-                }
-                tx.raw.slot_bytes_mut(header + slot::HEADER, size as u64).copy_from_slice(&made);
+                tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
-                let held = |shape, bytes: &[u8]| {
-                    let mut held = Vec::new();
-                    walk::elements(&programs, shape, bytes, 0, &mut |handle| held.push(handle));
-                    held
-                };
                 let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
-                let (before, after) = (held(table.old_shape, &old[..old_size]), held(table.shape, &made));
-                let Transaction { state, raw, .. } = &mut *tx;
-                state.moved.note(raw.view(), header, before, after);
+                tx.state.moved.note(table.number, header, |before| {
+                    walk::elements(&programs, table.old_shape, &old[..old_size], 0, &mut |held| before.push(held));
+                });
                 count += 1;
             }
             self.counter.add(count);
@@ -264,7 +269,14 @@ impl Migration {
                     }
                 };
                 match catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx))) {
-                    Ok(made) => Ok(made?),
+                    Ok(run) => {
+                        run?;
+                        let programs = &tx.state.programs;
+                        if let Some(program) = programs.value(table.shape) {
+                            program.zero_padding(made, ByteOrder::NATIVE);
+                        }
+                        Ok(())
+                    }
                     Err(panic) => Err(Fault::Panic(message_of(&*panic))),
                 }
             }
@@ -277,7 +289,8 @@ fn named(fault: Fault, record: RecordName) -> Error {
     match fault {
         Fault::Heap(error @ (Error::NoRoom(_) | Error::ArenaFull { .. } | Error::Poisoned(_))) => error,
         Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
-        Fault::Unfit(unfit) => Error::Hook { record, what: unfit.to_string() },
+        Fault::Unfit(unfit) => Error::Unconverted { record, what: unfit.to_string() },
+        Fault::Invalid(fault) => Error::Unconverted { record, what: fault.to_string() },
         Fault::Panic(message) => Error::Hook { record, what: format!("it panicked: {message}") },
     }
 }

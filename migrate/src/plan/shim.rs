@@ -157,11 +157,7 @@ fn cast(types: &[TypeStep], old: &Schema, new: &Schema, a: &Shape, b: &Shape) ->
         },
         (Shape::Integer(x), Shape::Integer(y)) if x == y => Cast::Copy,
         (Shape::Integer(_) | Shape::Float(_) | Shape::Bool, Shape::Integer(_) | Shape::Float(_) | Shape::Bool) => {
-            if a == b {
-                Cast::Copy
-            } else {
-                Cast::Number { check: None }
-            }
+            if a == b { Cast::Copy } else { Cast::Number { check: None } }
         }
         (Shape::Text, Shape::Bytes) => Cast::TextToBytes,
         _ => Cast::Copy,
