@@ -56,6 +56,7 @@ pub(super) fn flat(step: Step, code: &Code, span: &mut Span<'_>) -> bool {
             all(span, from, width.into(), |bytes| code.order.unsigned(bytes) == u128::from(value))
         }
         Step::Never { .. } => false,
+        Step::Holds { .. } => true,
         other => unreachable!("{other:?} is not flat"),
     }
 }
