@@ -285,11 +285,12 @@ pub(super) enum Step {
         width: u8,
         otherwise: u32,
     },
-    /// Jumps to the steps of the variant that the tag names.
+    /// Jumps to the steps of the variant that the tag names; all of them end at `end`.
     Choice {
         from: u32,
         width: u8,
         cases: u32,
+        end: u32,
     },
     /// Only in a scan: the check holds of one value if those of all steps up to `end` do.
     Probe {

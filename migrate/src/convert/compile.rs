@@ -137,6 +137,12 @@ impl<'a> Compiler<'a> {
         Ok(self.table)
     }
 
+    /// No steps, for old values of this shape.
+    pub(super) fn compile_nothing(mut self, old: &Shape) -> Result<Table, ConversionError> {
+        self.table.codes.push(Code::new(self.old_size(old)? as u32, 0, self.order));
+        Ok(self.table)
+    }
+
     /// Returns the number of the code.
     fn whole(&mut self, old: &Shape, new: &Shape, cast: &Cast) -> Result<u32, ConversionError> {
         self.around = (self.old_size(old)?, self.new_size(new)?);

@@ -288,6 +288,9 @@ impl Compiler<'_> {
         for &jump in jumps {
             self.code.steps[jump] = Step::Jump { to: end };
         }
+        if let Step::Choice { end: label, .. } = &mut self.code.steps[head] {
+            *label = end;
+        }
         self.close(head);
     }
 

@@ -194,7 +194,7 @@ impl<'a> Compiler<'a> {
         let (whole, start) = (Shape::Inline(old.name.clone()), self.old_place(from, 0)?);
         let number = self.code.cases.len() as u32;
         self.code.cases.push(Cases::default());
-        let head = self.open(Step::Choice { from: place, width: tag.width, cases: number })?;
+        let head = self.open(Step::Choice { from: place, width: tag.width, cases: number, end: 0 })?;
         let mut by_tag = Vec::with_capacity(steps.len());
         let mut jumps = Vec::with_capacity(steps.len());
         for (step, old) in steps.iter().zip(before) {

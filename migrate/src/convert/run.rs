@@ -275,7 +275,7 @@ fn drive_with<O: Outside, const LOOPS: usize>(
                 1 => {}
                 _ => return Err(Unfit { at: old_at(from), what: Misfit::Invalid }.into()),
             },
-            Step::Choice { from, width, cases } => {
+            Step::Choice { from, width, cases, .. } => {
                 let tag = unsigned(old, old_at(from), width, order);
                 match code.cases[cases as usize].find(tag) {
                     Some(case) => next = case as usize,
