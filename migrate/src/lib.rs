@@ -20,7 +20,9 @@ mod schema;
 mod shape;
 
 pub use archive::MAX_ARCHIVE;
-pub use convert::{Conversion, ConversionError, Converter, Job, JobKind, Misfit, Outside, Slots, SlotsMut, Unfit};
+pub use convert::{
+    Conversion, ConversionError, Converter, Job, JobKind, Lookup, Misfit, Outside, Part, Scan, Slots, SlotsMut, Unfit,
+};
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{Job, JobKind, Outside, Unfit};
+use super::super::{Job, JobKind, Lookup, Outside, Part, Unfit};
 use crate::layout::ByteOrder;
 use crate::schema::{Schema, Shape};
 
@@ -138,5 +138,45 @@ impl Outside for Store<'_> {
             job.value().run(element, new, self)?;
         }
         Ok(elements.len())
+    }
+}
+
+impl Lookup for Store<'_> {
+    fn is_empty(&self, shape: &Shape, handle: u64) -> bool {
+        Outside::is_empty(&mut self.clone(), shape, handle).unwrap()
+    }
+
+    fn is_utf8(&self, handle: u64) -> bool {
+        handle == 1 || matches!(&self.objects[&handle], Object::Bytes(bytes) if std::str::from_utf8(bytes).is_ok())
+    }
+
+    fn count(&self, _: &Shape, handle: u64) -> usize {
+        let Object::List(elements) = &self.objects[&handle] else { panic!("no list") };
+        elements.len()
+    }
+
+    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
+        true
+    }
+
+    fn is_unshared(&self, _: &Shape, _: u64) -> bool {
+        true
+    }
+
+    fn each(&self, _: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
+        match &self.objects[&handle] {
+            Object::List(elements) => elements.iter().for_each(|element| visit(Part::Value, element)),
+            Object::Map(entries) => {
+                for (key, value) in entries {
+                    visit(Part::Key, key);
+                    visit(Part::Value, value);
+                }
+            }
+            other => panic!("{other:?} has no elements"),
+        }
+    }
+
+    fn written(&self, _: &Shape, handle: u64, _: usize) -> String {
+        format!("{:?}", self.objects.get(&handle))
     }
 }
