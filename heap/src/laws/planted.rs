@@ -1,12 +1,12 @@
 //! The laws find what they are for.
 
-use super::{BULK, EVEN, FAILING, FAILING_LONG, FAR, LONG, Law, SMALL};
+use super::{BULK, EVEN, FAILING, FAILING_LONG, FAR, LONG, Law, MIGRATING, SMALL};
 use crate::planted::Bug;
 use crate::simulated;
 use crate::storage::simulated::SimulatedDisk;
 
 /// The laws, in the order in which they are tried.
-const LAWS: [Law; 7] = [SMALL, EVEN, LONG, FAR, BULK, FAILING, FAILING_LONG];
+const LAWS: [Law; 8] = [SMALL, EVEN, LONG, FAR, BULK, FAILING, FAILING_LONG, MIGRATING];
 
 /// Seeds that each law is tried with before a bug counts as not found.
 const SEEDS: u64 = 3;
