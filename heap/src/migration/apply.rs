@@ -8,13 +8,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
+use super::parallel::in_parallel;
 use super::progress::{OnProgress, Progress};
 use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
@@ -446,33 +446,4 @@ impl TableWork {
         let mut new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
         conversion.run_slots(old, &mut new, count, is_record)
     }
-}
-
-/// Does every piece of work, on a second thread as well where there is one.
-fn in_parallel<T: Sync, R: Send>(work: &[T], run: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let take = || {
-        let mut done = Vec::new();
-        while let Some((number, piece)) = {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            work.get(number).map(|piece| (number, piece))
-        } {
-            done.push((number, run(piece)?));
-        }
-        Ok(done)
-    };
-    let mut done = thread::scope(|scope| {
-        let helper =
-            (work.len() > 1).then(|| thread::Builder::new().name("migration".into()).spawn_scoped(scope, take));
-        let own = take();
-        let others = match helper {
-            Some(Ok(helper)) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            _ => Ok(Vec::new()),
-        };
-        let mut done: Vec<(usize, R)> = own?;
-        done.extend(others?);
-        Ok::<_, Error>(done)
-    })?;
-    done.sort_unstable_by_key(|&(number, _)| number);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
 }
