@@ -8,6 +8,7 @@ mod judge;
 mod life;
 #[cfg(planted)]
 mod planted;
+mod way_back;
 mod workload;
 
 use std::io;
@@ -134,12 +135,12 @@ const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 6, open_every: 2
 const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
 const MIGRATING: Law = Law::CommitsSurvive { kind: Kind::Migrating, states: 12, open_every: 60 };
 const FAILING_MIGRATING: Law =
-    Law::FailuresAreEndured { kind: Kind::Migrating, steps: 23, error: io::ErrorKind::Other, every: 1, states: 2 };
+    Law::FailuresAreEndured { kind: Kind::Migrating, steps: 23, error: io::ErrorKind::Other, every: 5, states: 2 };
 const NO_ROOM_MIGRATING: Law = Law::FailuresAreEndured {
     kind: Kind::Migrating,
     steps: 23,
     error: io::ErrorKind::StorageFull,
-    every: 1,
+    every: 3,
     states: 2,
 };
 const NO_ROOM: Law =

@@ -10,6 +10,7 @@ use crate::format::BLOCK;
 use crate::format::catalog::RootEntry;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::header::ByteOrder as HeaderOrder;
+use crate::format::history::{History, Kept};
 use crate::format::slot::TOUCHED;
 use crate::read::fixture::{Entries, Fixture, GENERATION};
 use crate::read::{Checks, Reader};
@@ -149,6 +150,38 @@ fn attack(damage: impl FnOnce(&mut Heap)) -> String {
 /// Damages the catalog of a heap and returns how it is refused.
 fn attack_entries(damage: impl FnOnce(&mut Entries)) -> String {
     refusal(&Heap::new().fixture.file_with(damage))
+}
+
+/// A heap that keeps another for the way back, with damage to what it says of it.
+fn attack_history(damage: impl FnOnce(&mut History)) -> Result<Report> {
+    let mut heap = Heap::new();
+    let mut before = Heap::new();
+    before.fixture.large(Kind::Text, 100_000, &[b'x'; 100_000]);
+    heap.fixture.before = Some(Box::new(before.fixture));
+    verify_file(&heap.fixture.file_with(|entries| damage(&mut entries.history)))
+}
+
+#[test]
+fn what_is_kept_must_be_a_heap_that_lies_apart_from_this_one() {
+    fn kept(history: &mut History) -> &mut Kept {
+        history.kept.as_mut().unwrap()
+    }
+    assert_eq!(attack_history(|_| {}).unwrap().records, 3);
+    assert_eq!(attack_history(|history| history.kept = None).unwrap().records, 3);
+    let cases: [Case<History>; 8] = [
+        ("run in a live extent", "overlaps", |history| kept(history).runs[0].at -= BLOCK),
+        ("run behind the file", "history", |history| kept(history).runs[0].len += 64 * BLOCK),
+        ("run in another stream", "overlaps", |history| kept(history).runs[0].len += BLOCK),
+        ("run within an extent", "not what the catalog before named", |history| kept(history).runs[0].len -= BLOCK),
+        ("table", "table", |history| kept(history).tables[0] = 9),
+        ("extent", "extent", |history| kept(history).extents.truncate(47)),
+        ("root", "root", |history| kept(history).roots[8] = 77),
+        ("registry", "the catalog before the migration: table 0: shape", |history| kept(history).registry.clear()),
+    ];
+    for (name, says, damage) in cases {
+        let refused = attack_history(damage).expect_err(name).to_string();
+        assert!(refused.contains(says), "{name}: {refused}");
+    }
 }
 
 /// A name, what the refusal says, and the damage.
