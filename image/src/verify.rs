@@ -4,8 +4,8 @@ use std::path::Path;
 
 use heap::format::BLOCK;
 use heap::format::header::{FileState, Header, PAGE};
-use heap::read::{Checks, Loaded, Reader, Source};
-use heap::verify::Report;
+use heap::read::{Checks, Reader, Shown, Source};
+use heap::verify::{Report, Verifier};
 
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -40,15 +40,18 @@ impl FileReport {
     pub fn of<S: Source>(reader: &Reader<S>) -> Result<Self> {
         let header = reader.header().clone();
         reader.check_published()?;
-        let verify = |loaded: &Loaded| heap::verify::verify(loaded, reader.catalog(), reader.header());
+        let mut verifier = Verifier::new(reader.catalog(), reader.header())?;
         let (values, manifest) = match header.state {
-            FileState::Live => (verify(&reader.load()?)?, None),
+            FileState::Live => (verifier.finish(&reader.load()?)?, None),
             FileState::Image => {
                 let mut hasher = blake3::Hasher::new();
-                let loaded = reader.load_showing(|bytes| {
+                let loaded = reader.load_showing(|Shown { bytes, region }| {
                     hasher.update(bytes);
+                    if let Some((position, come)) = region {
+                        verifier.see(position, come);
+                    }
                 })?;
-                let values = verify(&loaded)?;
+                let values = verifier.finish(&loaded)?;
                 // Last: the hash says that the whole is damaged, where the others say which place.
                 (values, Some(check_image(reader, hasher.finalize().as_bytes())?))
             }

@@ -24,7 +24,7 @@ pub use path::field_path;
 pub use plan::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
 };
-pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
+pub use program::{EntryProgram, HandleAt, HandleRun, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
     TypeAttributes, TypeDescriptor, Variant,
