@@ -30,7 +30,7 @@ pub use plan::{
     BodyStep, Cast, Change, Check, CheckKind, Dropped, FieldStep, Fields, Finding, Findings, Offender, Plan, Refusal,
     Rules, Source, TypeStep, Value, VariantStep,
 };
-pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
+pub use program::{EntryProgram, HandleAt, HandleRun, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
     TypeAttributes, TypeDescriptor, Variant,
