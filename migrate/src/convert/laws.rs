@@ -2,7 +2,9 @@
 //! edits of them, random values.
 
 mod edit;
+mod hostile;
 mod oracle;
+mod rules;
 mod store;
 mod tree;
 
