@@ -3,7 +3,10 @@
 use super::oracle;
 use super::*;
 use crate::plan::{BodyStep, Cast, Check, CheckKind, FieldStep, Fields, Plan, Source, TypeStep, Value};
-use crate::schema::{Body, Field, FieldAttributes, Float, Integer, Schema, SecretMode, TypeAttributes, TypeDescriptor};
+use crate::schema::{
+    Body, Field, FieldAttributes, Float, Integer, OptionTag, Schema, SecretMode, TypeAttributes, TypeDescriptor,
+    Variant,
+};
 use crate::{Findings, MAX_DEPTH};
 
 fn integer(width: u8, signed: bool) -> Shape {
@@ -286,12 +289,29 @@ fn a_type_may_own_lists_of_itself() {
     super::check(&roots.remove(0), &shape, &plan.new, &new, &mut store);
 }
 
+fn handle_option(inner: Shape) -> Shape {
+    let tag = OptionTag::Niche { offset: 0, width: 8, none: 0 };
+    Shape::Option { inner: Box::new(inner), size: 8, align: 8, tag }
+}
+
+fn tagged_option(inner: Shape, size: u32) -> Shape {
+    let tag = OptionTag::Tagged { width: 1, value_offset: size / 2 };
+    Shape::Option { inner: Box::new(inner), size, align: size / 2, tag }
+}
+
 #[test]
 fn numbers_of_the_other_byte_order_are_turned_also_where_nothing_else_changes() {
     let text = Shape::Text;
     let list = Shape::List(Box::new(integer(4, false)));
-    let fields = [("a", 0, integer(8, true)), ("text", 8, text), ("list", 16, list), ("b", 24, Shape::Bool)];
-    let described = record("Item", 32, &fields);
+    let optional = handle_option(list.clone());
+    let fields = [
+        ("a", 0, integer(8, true)),
+        ("text", 8, text),
+        ("list", 16, list),
+        ("b", 24, Shape::Bool),
+        ("maybe", 32, optional),
+    ];
+    let described = record("Item", 40, &fields);
     let same = TypeStep { old: Some(0), new: Some(0), body: BodyStep::Same, rewritten: false };
     let plan = plan(vec![described.clone()], vec![described], vec![same], vec![]);
     let foreign = if ByteOrder::NATIVE == ByteOrder::Little { ByteOrder::Big } else { ByteOrder::Little };
@@ -303,8 +323,9 @@ fn numbers_of_the_other_byte_order_are_turned_also_where_nothing_else_changes() 
             ("text".into(), Tree::Text("hello".into())),
             ("list".into(), Tree::List(vec![Tree::Integer(false, 1), Tree::Integer(false, 258)])),
             ("b".into(), Tree::Bool(true)),
+            ("maybe".into(), Tree::Something(Box::new(Tree::List(vec![Tree::Integer(false, 3)])))),
         ]);
-        let (mut old, mut new) = (vec![0x55; 32], vec![0; 32]);
+        let (mut old, mut new) = (vec![0x55; 40], vec![0; 40]);
         encode(&tree, &shape, &plan.old, order, &mut old, &mut store);
         let conversion = Conversion::of_type(&plan, 0, order).unwrap();
         assert_eq!(conversion.is_pure(), order == ByteOrder::NATIVE);
@@ -410,4 +431,84 @@ fn a_type_that_is_gone_may_have_no_records() {
     scan.run_slots(slots, 4, |slot| slot % 2 == 1, &mut found, |slot| format!("Item#{slot}"), &outside);
     assert_eq!((found.records[0], found.checks[0].seen, found.checks[0].failed), (2, 2, 2));
     assert_eq!(found.checks[0].first.as_ref().unwrap().record, "Item#1");
+}
+
+fn choice(name: &str, tags: &[(&str, u128)]) -> TypeDescriptor {
+    let variant = |(name, tag): &(&str, u128)| Variant { name: (*name).into(), tag: *tag, fields: vec![], was: vec![] };
+    let variants = tags.iter().map(variant).collect();
+    let body = Body::Enum { tag_offset: 0, tag: Integer { width: 1, signed: false, align: 1 }, variants };
+    TypeDescriptor { name: name.into(), size: 1, align: 1, body, attributes: TypeAttributes::default() }
+}
+
+/// Whatever the heap's own check of values would have refused is not carried over either.
+#[test]
+fn bytes_that_are_no_value_are_not_copied() {
+    let kind = choice("Kind", &[("A", 0), ("B", 5)]);
+    let same = TypeStep { old: Some(0), new: Some(0), body: BodyStep::Same, rewritten: false };
+    let plan = plan(vec![kind.clone()], vec![kind], vec![same], vec![]);
+    let valid_and_not: [(Shape, &[u8], &[u8]); 7] = [
+        (Shape::Bool, &[1], &[2]),
+        (Shape::Char, &0xd7ff_u32.to_ne_bytes(), &0xd800_u32.to_ne_bytes()),
+        (Shape::Text, &1_u64.to_ne_bytes(), &0_u64.to_ne_bytes()),
+        (Shape::Reference("Kind".into()), &1_u64.to_ne_bytes(), &0_u64.to_ne_bytes()),
+        (Shape::Inline("Kind".into()), &[5], &[1]),
+        (tagged_option(integer(2, false), 4), &[1, 0, 7, 7], &[2, 0, 7, 7]),
+        (Shape::Array { element: Box::new(Shape::Bool), count: 3 }, &[0, 1, 1], &[0, 1, 3]),
+    ];
+    for (shape, valid, invalid) in valid_and_not {
+        let conversion = Conversion::of_shape(&plan, &shape, &shape, &Cast::Copy, ByteOrder::NATIVE).unwrap();
+        let mut new = vec![0; valid.len()];
+        conversion.run(valid, &mut new, &mut Records::default()).unwrap();
+        assert_eq!(new, valid, "{shape}");
+        let unfit = conversion.run(invalid, &mut new, &mut Records::default()).unwrap_err();
+        assert_eq!(unfit.what, Misfit::Invalid, "{shape}");
+    }
+    let conversion = Conversion::of_shape(&plan, &Shape::Bool, &Shape::Bool, &Cast::Copy, ByteOrder::NATIVE).unwrap();
+    let unfit = conversion.run(&[], &mut [0], &mut Records::default()).unwrap_err();
+    assert_eq!(unfit.what, Misfit::Short);
+}
+
+#[test]
+fn a_value_that_a_plan_brings_along_lies_as_its_shape_says() {
+    let kinds = choice("Kind", &[("A", 3), ("B", 5)]);
+    let empty = TypeDescriptor { size: 0, align: 1, ..record("Item", 0, &[]) };
+    let pair = Shape::Array { element: Box::new(integer(2, false)), count: 2 };
+    let bytes_of = |shape: Shape, value: Value| {
+        let mut new = record("Item", 16, &[("value", 0, shape)]);
+        new.align = 16;
+        let types = vec![step(0, vec![Source::Value(value)])];
+        let plan = plan(vec![empty.clone()], vec![new, kinds.clone()], types, vec![]);
+        let conversion = Conversion::of_type(&plan, 0, ByteOrder::NATIVE)?;
+        let mut new = [0; 16];
+        conversion.run(&[], &mut new, &mut Records::default()).unwrap();
+        Ok::<_, ConversionError>(new.to_vec())
+    };
+    let padded = |bytes: &[u8]| [bytes, &[0; 16][bytes.len()..]].concat();
+    let seven = || Box::new(Value::Integer(7));
+    let tagged = padded(&[[1, 0], 7_u16.to_ne_bytes()].concat());
+    assert_eq!(bytes_of(tagged_option(integer(2, false), 4), Value::Some(seven())), Ok(tagged));
+    assert_eq!(bytes_of(tagged_option(integer(2, false), 4), Value::Empty), Ok(padded(&[])));
+    let two = Value::Array(vec![Value::Integer(1), Value::Integer(2)]);
+    let expected = padded(&[1_u16.to_ne_bytes(), 2_u16.to_ne_bytes()].concat());
+    assert_eq!(bytes_of(pair.clone(), two), Ok(expected));
+    assert_eq!(bytes_of(Shape::Inline("Kind".into()), Value::Variant("B".into())), Ok(padded(&[5])));
+    assert_eq!(bytes_of(integer(16, false), Value::Unsigned(u128::MAX)), Ok(vec![0xff; 16]));
+    assert_eq!(bytes_of(float(4), Value::Float(0.1)), Ok(padded(&0.1_f32.to_ne_bytes())));
+    let empty_option = handle_option(Shape::Text);
+    assert_eq!(bytes_of(empty_option.clone(), Value::Empty), Ok(padded(&[])));
+    let empty_text = Value::Some(Box::new(Value::Text(String::new())));
+    assert_eq!(bytes_of(empty_option, empty_text), Ok(padded(&1_u64.to_ne_bytes())));
+    // What the shape does not have is not made to fit.
+    for (shape, value) in [
+        (integer(1, false), Value::Integer(256)),
+        (integer(1, true), Value::Float(1.0)),
+        (Shape::Bool, Value::Integer(1)),
+        (pair, Value::Array(vec![Value::Empty])),
+        (Shape::Inline("Kind".into()), Value::Empty),
+        (Shape::Inline("Kind".into()), Value::Variant("C".into())),
+        (Shape::Reference("Kind".into()), Value::Empty),
+        (Shape::Bytes, Value::Text("x".into())),
+    ] {
+        assert!(matches!(bytes_of(shape.clone(), value), Err(ConversionError::Mismatch(_))), "{shape}");
+    }
 }
