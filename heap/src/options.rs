@@ -40,6 +40,8 @@ pub struct Options {
     /// The program's record types. When the heap's layouts differ from theirs, opening migrates it. Default: none are
     /// named; each type is compared with the heap's when it is first used, and must be equal.
     pub types: Option<Types>,
+    /// What was decided about a migration, where the types do not say it. Default: nothing.
+    pub answers: migrate::Answers,
     /// What opening does where the layouts differ. Default [`Migrate::Automatic`].
     pub migrate: Migrate,
     /// Is told how far a migration is. Default: nobody.
@@ -55,8 +57,6 @@ pub enum Migrate {
     Automatic,
     /// It returns [`Error::Pending`](crate::Error::Pending), with the plan, and changes nothing.
     PlanOnly,
-    /// It returns [`Error::Refused`](crate::Error::Refused), whatever the plan says.
-    Refuse,
 }
 
 impl Default for Options {
@@ -72,6 +72,7 @@ impl Default for Options {
             announce: true,
             background: true,
             types: None,
+            answers: migrate::Answers::default(),
             migrate: Migrate::Automatic,
             on_progress: None,
         }

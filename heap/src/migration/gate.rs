@@ -1,11 +1,11 @@
 //! The gate: whether a heap's records can follow the program's types. Nothing is written before it is passed.
 
-use migrate::{Findings, Plan, Registry, Rules};
+use migrate::{Answers, Findings, Plan, Registry};
 
 use super::registry;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
-use crate::options::Migrate;
+use crate::options::{Migrate, Options};
 use crate::read::{Catalog, Checks, Overlay, Reader, Source};
 use crate::storage::Storage;
 use crate::types::Types;
@@ -27,18 +27,14 @@ pub(crate) fn pass<S: Source>(
     base: S,
     header: &Header,
     types: &Types,
-    migrate: Migrate,
+    options: &Options,
 ) -> Result<Option<Passed>> {
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(reader.catalog(), types)? else { return Ok(None) };
+    let Some((plan, registry)) = plan(reader.catalog(), types, &options.answers)? else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
-    match migrate {
-        Migrate::PlanOnly => return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) }),
-        Migrate::Refuse => {
-            return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
-        }
-        Migrate::Automatic => {}
+    if options.migrate != Migrate::Automatic {
+        return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
     }
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
@@ -47,7 +43,7 @@ pub(crate) fn pass<S: Source>(
 }
 
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
+fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
         Some(known) => known == described,
@@ -63,8 +59,8 @@ fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
         table.is_some_and(|table| catalog.tables()[table as usize].entry.live > 0)
     };
     let merged = registry::merged(&old, types.schema(), is_live)?;
-    let rules = Rules { hooks: types.hooked().map(str::to_owned).collect() };
-    let plan = Plan::with_rules(&old, &merged, &rules);
+    let hooks = types.hooked().map(str::to_owned).collect();
+    let plan = Plan::with_answers(&old, &merged, &Answers { hooks, ..answers.clone() });
     let registry = registry::migrated(catalog.registry(), &plan)?;
     Ok(Some((plan, registry)))
 }

@@ -2,7 +2,9 @@
 //! edits of them, random values.
 
 mod edit;
+mod hostile;
 mod oracle;
+mod rules;
 mod store;
 mod tree;
 
@@ -73,12 +75,20 @@ fn try_pair(seed: u64, census: &mut Census) {
     for (slot, expected) in expected.iter().enumerate() {
         let mut new_bytes = vec![0; conversion.new_size()];
         let mut store = store.clone();
-        let result = conversion.run(&old_bytes[slot * old_stride + 8..], &mut new_bytes, &mut store);
+        let record = &old_bytes[slot * old_stride + 8..][..conversion.old_size()];
+        let others = store.len() - store.owned(&old, record, &plan.old, order).len();
+        let result = conversion.run(record, &mut new_bytes, &mut store);
         match expected {
             Some(tree) => {
                 census.converted += 1;
                 result.unwrap();
                 check(tree, &new, &plan.new, &new_bytes, &mut store);
+                // What the old record owned, the new one owns, once, or it is gone.
+                let mut owned = store.owned(&new, &new_bytes, &plan.new, ByteOrder::NATIVE);
+                let count = owned.len();
+                owned.sort_unstable();
+                owned.dedup();
+                assert_eq!((owned.len(), store.len()), (count, others + count));
             }
             None => {
                 census.unfit += 1;
