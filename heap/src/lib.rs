@@ -69,8 +69,6 @@ pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
 #[cfg(feature = "arena")]
-mod roll_back;
-#[cfg(feature = "arena")]
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
@@ -92,6 +90,8 @@ mod transaction;
 pub mod verify;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
+#[cfg(feature = "arena")]
+mod way_back;
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;
@@ -107,11 +107,11 @@ pub use {
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     options::Options,
-    roll_back::{RolledBack, rollback, rollback_with},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
+    way_back::{GivenUp, RolledBack, keep, rollback},
 };
 
 #[cfg(feature = "arena")]
