@@ -120,7 +120,7 @@ fn rollback_locked(
     let receipt = moment.receipt(ReceiptKind::RolledBack, sequence + 1, migrated.to, migrated.from);
     let done = RolledBack {
         sequence: Sequence(receipt.sequence),
-        as_of: Sequence(sequence - 1),
+        as_of: Sequence(sequence.saturating_sub(1)),
         from: receipt.from,
         to: receipt.to,
     };
