@@ -71,7 +71,7 @@ pub fn rollback(path: impl AsRef<Path>) -> Result<RolledBack> {
 /// As [`Heap::open`](crate::Heap::open).
 pub fn keep(path: impl AsRef<Path>) -> Result<Option<GivenUp>> {
     let (path, storage) = files(path.as_ref())?;
-    alone(path, &storage, &Options::default(), |path, recovered| keep_locked(path, &storage, recovered, Moment::now()))
+    alone(path, &storage, &Options::default(), |path, recovered| keep_locked(&path, &storage, recovered, Moment::now()))
 }
 
 fn files(path: &Path) -> Result<(PathBuf, Arc<dyn Storage>)> {
@@ -141,12 +141,12 @@ fn rollback_locked(
 }
 
 fn keep_locked(
-    path: PathBuf,
+    path: &Path,
     storage: &Arc<dyn Storage>,
     recovered: Recovered,
     moment: Moment,
 ) -> Result<Option<GivenUp>> {
-    let reader = Reader::open(BaseSource(storage), &path, Checks::Strict)?;
+    let reader = Reader::open(BaseSource(storage), path, Checks::Strict)?;
     let mut catalog = open::run_time_catalog(reader.catalog());
     let sequence = Sequence(reader.header().sequence + 1);
     let Some(len) = catalog.history().kept.as_ref().map(Kept::len) else { return Ok(None) };

@@ -8,3 +8,4 @@ mod harness;
 mod images;
 mod kill;
 mod live_dump;
+mod migrations;
