@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, dump, explain, export, info, man, open, show, types, verify};
+use crate::commands::{completions, dump, explain, export, info, keep, man, migrate, open, show, types, verify};
 use crate::demo;
 use crate::failure::Failure;
 
@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Show(show::Options),
     /// Check every checksum, structure and reference
     Verify(verify::Options),
+    /// Undo the last migration of a heap
+    Migrate(migrate::Options),
+    /// Give up the way back from the last migration, and the room that it takes
+    Keep(keep::Options),
     /// Explain an error code, or list them all
     Explain(explain::Options),
     /// Write the records in another format

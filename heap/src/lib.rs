@@ -71,8 +71,6 @@ pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
 #[cfg(feature = "arena")]
-mod roll_back;
-#[cfg(feature = "arena")]
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
@@ -96,6 +94,8 @@ mod types;
 pub mod verify;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
+#[cfg(feature = "arena")]
+mod way_back;
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;
@@ -112,12 +112,12 @@ pub use {
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     migration::{OnProgress, Progress},
     options::{Migrate, Options},
-    roll_back::{RolledBack, rollback, rollback_with},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
     types::{TypeSet, Types},
+    way_back::{GivenUp, RolledBack, keep, rollback},
 };
 
 #[cfg(feature = "arena")]

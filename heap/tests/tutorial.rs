@@ -183,6 +183,9 @@ fn the_page_shows_the_files_that_are_run() {
         include_str!("../../docs/migrating/8.rs"),
     ];
     for (number, file) in (1..).zip(files) {
-        assert!(page.contains(&format!("```rust\n{file}```")), "docs/migrating/{number}.rs is not on the page as it is");
+        assert!(
+            page.contains(&format!("```rust\n{file}```")),
+            "docs/migrating/{number}.rs is not on the page as it is"
+        );
     }
 }

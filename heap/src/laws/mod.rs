@@ -5,10 +5,10 @@
 //! the seed with which it fails again.
 
 mod judge;
+mod kept;
 mod life;
 #[cfg(planted)]
 mod planted;
-mod way_back;
 mod workload;
 
 use std::io;

@@ -156,7 +156,7 @@ fn attack_entries(damage: impl FnOnce(&mut Entries)) -> String {
 fn attack_history(damage: impl FnOnce(&mut History)) -> Result<Report> {
     let mut heap = Heap::new();
     let mut before = Heap::new();
-    before.fixture.large(Kind::Text, 100_000, &[b'x'; 100_000]);
+    before.fixture.large(Kind::Text, 100_000, "x".repeat(100_000).as_bytes());
     heap.fixture.before = Some(Box::new(before.fixture));
     verify_file(&heap.fixture.file_with(|entries| damage(&mut entries.history)))
 }

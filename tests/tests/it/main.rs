@@ -8,4 +8,3 @@ mod harness;
 mod images;
 mod kill;
 mod live_dump;
-mod migration;
