@@ -390,11 +390,18 @@ impl<'a> Planner<'a> {
             return None;
         }
         self.gathers_left -= inner.len();
-        let is_new = self.matched.old_of[number].is_none();
+        // What a field of a type that was there before said already is no news: it was put together then.
+        let before = self.matched.old_of[number].map(|number| &self.old.schema().types[number].body);
+        let is_news = |part: &Field| match before {
+            Some(Body::Struct(fields)) => {
+                fields.iter().all(|field| field.name != part.name || field.attributes.from != part.attributes.from)
+            }
+            _ => true,
+        };
         let mut made = Vec::with_capacity(inner.len());
         for (position, part) in inner.iter().enumerate() {
             let place = format!("{place}.{}", part.name);
-            let from = part.attributes.from.as_ref().filter(|_| is_new);
+            let from = part.attributes.from.as_ref().filter(|_| is_news(part));
             let found = from.and_then(|from| Some((from, self.resolve(old, from)?.0)));
             let source = match found {
                 Some((from, path)) if taken.touches(&path) || matched.new_of[path[0]].is_some() => {
