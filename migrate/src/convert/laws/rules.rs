@@ -30,7 +30,7 @@ fn check(kind: CheckKind, waived: bool) -> Check {
 }
 
 fn plan(old: Vec<TypeDescriptor>, new: Vec<TypeDescriptor>, types: Vec<TypeStep>, checks: Vec<Check>) -> Plan {
-    Plan { old: Schema { types: old }, new: Schema { types: new }, types, checks }
+    Plan { old: Schema { types: old }, new: Schema { types: new }, types, checks, ..Plan::default() }
 }
 
 /// Numbers near every power of two, of both signs, and floats that are special or between the integers.
