@@ -10,6 +10,7 @@
 mod archive;
 mod check;
 mod fingerprint;
+mod json;
 mod layout;
 mod path;
 mod plan;
