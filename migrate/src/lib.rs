@@ -12,6 +12,7 @@ mod check;
 mod convert;
 mod fingerprint;
 mod former;
+mod json;
 mod layout;
 mod path;
 mod plan;
