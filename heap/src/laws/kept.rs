@@ -116,6 +116,21 @@ fn a_rollback_gives_the_old_heap_back_bit_by_bit() {
     assert!(matches!(refused(heap, &disk), Error::NothingKept { .. }));
 }
 
+/// A dump that reads the log holds the file's next header back, and not the rollback.
+#[test]
+fn a_rollback_beside_a_dump_is_in_the_log() {
+    let disk = disk();
+    let before = contents(&disk);
+    migrate(&reopen(&disk)).unwrap();
+    let after = contents(&disk);
+    disk.retain(true);
+    simulated::rollback(&disk, &options()).unwrap();
+    assert_eq!(contents(&disk), after);
+    disk.retain(false);
+    drop(reopen(&disk));
+    assert_eq!(contents(&disk), before);
+}
+
 fn refused(heap: Heap, disk: &Arc<SimulatedDisk>) -> Error {
     drop(heap);
     let before = contents(disk);

@@ -122,6 +122,11 @@ fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<(
             return life.open();
         }
         6 | 17 if random.below(2) == 0 => return life.checkpoint(),
+        15 if random.below(2) == 0 => {
+            end(life, random);
+            life.keep_closed()?;
+            return life.open();
+        }
         15 => return life.keep(strength),
         _ => {}
     }
