@@ -133,14 +133,14 @@ const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 3, open_every:
 const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
 const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 6, open_every: 200 };
 const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
-const MIGRATING: Law = Law::CommitsSurvive { kind: Kind::Migrating, states: 12, open_every: 60 };
+const MIGRATING: Law = Law::CommitsSurvive { kind: Kind::Migrating, states: 6, open_every: 60 };
 const FAILING_MIGRATING: Law =
-    Law::FailuresAreEndured { kind: Kind::Migrating, steps: 23, error: io::ErrorKind::Other, every: 5, states: 2 };
+    Law::FailuresAreEndured { kind: Kind::Migrating, steps: 25, error: io::ErrorKind::Other, every: 9, states: 2 };
 const NO_ROOM_MIGRATING: Law = Law::FailuresAreEndured {
     kind: Kind::Migrating,
-    steps: 23,
+    steps: 25,
     error: io::ErrorKind::StorageFull,
-    every: 3,
+    every: 7,
     states: 2,
 };
 const NO_ROOM: Law =
