@@ -7,6 +7,7 @@
 mod judge;
 mod kept;
 mod life;
+mod opening;
 #[cfg(planted)]
 mod planted;
 mod workload;
