@@ -132,6 +132,7 @@ struct OldNode {
     edges: [Option<Ref<GrownNode>>; 4],
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a hook may fail")]
 fn grow(old: &OldNode, _: &mut Transaction<'_>) -> heap::Result<GrownNode> {
     let OldNode { id, score, name, next, edges } = *old;
     Ok(GrownNode { id, score, name, next, edges, history: [score; 5] })
