@@ -7,6 +7,7 @@
     clippy::float_cmp,
     clippy::items_after_statements,
     clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     clippy::unnecessary_wraps,
     reason = "types are declared where a rule needs them, and exact values are meant"
 )]
