@@ -119,7 +119,7 @@ fn wanted(options: &dump::Options) -> Secrets {
 fn would_dump(from: &DumpSource, options: &dump::Options, live: bool) -> Result<dump::Report, image::Error> {
     let begun = (SystemTime::now(), Instant::now());
     let held = Held::open(from)?;
-    let fields = image::secret_fields(&held.reader().catalog().registry().schema);
+    let fields = image::secret_fields(&held.reader().catalog().registry().schema.current());
     if !fields.is_empty() && wanted(options) == Secrets::Refuse {
         return Err(image::Error::Secrets { fields });
     }
