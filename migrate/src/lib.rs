@@ -13,9 +13,13 @@ mod convert;
 mod fingerprint;
 mod former;
 mod layout;
+#[cfg(test)]
+mod pairs;
 mod path;
 mod plan;
 mod program;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod shape;
 
