@@ -15,7 +15,7 @@ use crate::plan::{Findings, Plan};
 use crate::sample::Random;
 use crate::sample::store::Store;
 use crate::sample::tree::{Tree, check, encode, random_tree};
-use crate::schema::{Schema, Shape};
+use crate::schema::{Schema, Shape, TypeDescriptor};
 use crate::{Conversion, Scan, Slots, SlotsMut};
 
 /// How often each thing happened, so that a test which tests nothing fails.
@@ -98,7 +98,8 @@ fn try_pair(seed: u64, census: &mut Census) {
     }
     let oracle = Oracle::new(&old, &new);
     // What stands against each old type, whatever the values are.
-    let against: Vec<Option<Reason>> = old.types.iter().map(|old| oracle.named(old, None).err()).collect();
+    let reason = |old: &TypeDescriptor| oracle.successor(&old.name).ok().and_then(|_| oracle.named(old, None).err());
+    let against: Vec<Option<Reason>> = old.types.iter().map(reason).collect();
     let leaks = oracle.leaks.get();
     let mut records = Vec::new();
     census.pairs += 1;
@@ -176,7 +177,7 @@ fn convert(random: &mut Random, plan: &Plan, record: &Record, order: ByteOrder, 
     let count = owned.len();
     owned.sort_unstable();
     owned.dedup();
-    assert_eq!((owned.len(), store.len()), (count, others + count + store.records()), "{old} owns it once, or it is gone");
+    assert_eq!((owned.len(), store.len()), (count, others + count), "{old} owns it once, or it is gone");
     if !plan.types[record.step].rewritten && order == ByteOrder::NATIVE {
         assert_eq!(before, after, "what is not rewritten is the same");
     }
@@ -227,6 +228,7 @@ fn a_plan_does_what_names_and_rules_say() {
     let first = number("PAIRS_FIRST").unwrap_or(0);
     for seed in first..first + number("PAIRS").unwrap_or(100_000) {
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| try_pair(seed, &mut census)));
+        if tried.is_err() && std::env::var_os("KEEP").is_some() { println!("PAIRS_SEED={seed} fails"); continue; }
         assert!(tried.is_ok(), "PAIRS_SEED={seed} fails");
     }
     println!("{census:?}");

@@ -364,6 +364,8 @@ fn default(random: &mut Random, shape: &Shape) -> Option<String> {
         Shape::Text => ["\"\"", "\"new\""][random.below(2) as usize].into(),
         Shape::Option { .. } => "None".into(),
         Shape::List(_) => "[]".into(),
+        Shape::Array { element, count: 1.. } if matches!(**element, Shape::Array { .. }) => return None,
+        Shape::Array { element, count: count @ 1.. } => format!("[{}; {count}]", default(random, element)?),
         _ => return None,
     })
 }

@@ -422,7 +422,7 @@ impl<'a> Oracle<'a> {
                 let instead = instead.transpose()?;
                 match tree {
                     Some(Tree::Nothing) => instead.map_or_else(|| no("nothing"), |tree| Ok(Some(tree))),
-                    tree => self.fit(inner, new, tree.map(inside), None),
+                    tree => self.fit(inner, new, tree.map(inside), default),
                 }
             }
             (Shape::List(before), Shape::List(after)) if nesting(old, true) == nesting(new, true) => {
@@ -466,7 +466,7 @@ impl<'a> Oracle<'a> {
                 one(self.fit(old, element, tree, None))
             }
             (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => {
-                self.array((before, *count), (after, *new_count), tree)
+                self.array((before, *count), (after, *new_count), tree, default.map(|default| literal(default, new, self.new)))
             }
             (_, Shape::Array { element, count: 1 }) => one(self.fit(old, element, tree, None)),
             (Shape::Inline(before), Shape::Inline(after)) => {
@@ -514,13 +514,26 @@ impl<'a> Oracle<'a> {
         if self.successor(old)?.name == *new { Ok(()) } else { no(format!("{old} is not {new}")) }
     }
 
-    fn array(&self, old: (&Shape, u64), new: (&Shape, u64), tree: Option<&Tree>) -> Fit<Option<Tree>> {
+    fn array(
+        &self,
+        old: (&Shape, u64),
+        new: (&Shape, u64),
+        tree: Option<&Tree>,
+        default: Option<Option<Tree>>,
+    ) -> Fit<Option<Tree>> {
         let ((before, count), (after, new_count)) = (old, new);
         self.fit(before, after, None, None)?;
         if new_count < count && !has_empty(before, self.old) {
             return no("what is cut off is never empty");
         }
-        let fill = if new_count > count { Some(empty(after, self.new).ok_or("nothing to fill it with")?) } else { None };
+        let fill = match default.filter(|_| new_count > count) {
+            Some(Some(Tree::Array(trees))) => trees.last().cloned(),
+            Some(_) => return no("the default is no such array"),
+            None => empty(after, self.new),
+        };
+        if new_count > count && fill.is_none() {
+            return no("nothing to fill it with");
+        }
         let Some(Tree::Array(trees)) = tree else { return Ok(None) };
         if !trees.iter().skip(new_count as usize).all(is_empty) {
             return no("what is cut off is not empty");

@@ -55,18 +55,17 @@ impl<'a> Store<'a> {
         self.objects.len()
     }
 
-    /// How many of them are records, which nobody owns.
-    pub(crate) fn records(&self) -> usize {
-        self.objects.values().filter(|object| matches!(object, Object::Record(_))).count()
-    }
-
     /// Handles of the objects that a value owns, and of those that these own, each as often as it is owned. What is
-    /// empty and shared is not among them.
+    /// empty and shared is not among them; records made on the way are.
     pub(crate) fn owned(&self, shape: &Shape, bytes: &[u8], schema: &Schema, order: ByteOrder) -> Vec<u64> {
         let mut all = Vec::new();
         let mut handles = Vec::new();
         owned_handles(shape, bytes, schema, order, &mut handles);
         for (shape, handle) in handles.into_iter().filter(|named| named.1 != 1) {
+            let is_old_record = matches!(shape, Shape::Reference(_)) && !self.objects.contains_key(&handle);
+            if is_old_record {
+                continue;
+            }
             all.push(handle);
             match (self.get(handle), shape) {
                 (Object::List(elements), Shape::List(element)) => {
@@ -75,6 +74,9 @@ impl<'a> Store<'a> {
                 (Object::Map(entries), Shape::Map { key, value } | Shape::SortedMap { key, value }) => {
                     all.extend(entries.iter().flat_map(|entry| self.owned(key, &entry.0, schema, order)));
                     all.extend(entries.iter().flat_map(|entry| self.owned(value, &entry.1, schema, order)));
+                }
+                (Object::Record(bytes), Shape::Reference(name)) => {
+                    all.extend(self.owned(&Shape::Inline(name.clone()), &bytes, schema, order));
                 }
                 _ => {}
             }
@@ -125,7 +127,7 @@ fn owned_handles<'s>(
                 owned_handles(inner, &bytes[at..at + size(inner)], schema, order, handles);
             }
         }
-        owned if owned.is_owned_handle() => handles.push((owned, order.unsigned(&bytes[..8]) as u64)),
+        handle if handle.is_handle() => handles.push((handle, order.unsigned(&bytes[..8]) as u64)),
         _ => {}
     }
 }

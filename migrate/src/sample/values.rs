@@ -12,6 +12,10 @@ pub(crate) fn literal(text: &str, shape: &Shape, schema: &Schema) -> Option<Tree
         Shape::Float(float) if float.width == 4 => Tree::Single(text.parse::<f32>().ok()?.to_bits()),
         Shape::Float(_) => Tree::Double(text.parse::<f64>().ok()?.to_bits()),
         Shape::Integer(_) => Tree::Integer(text.starts_with('-'), text.trim_matches('-').parse().ok()?),
+        Shape::Array { element: element_shape, count } => {
+            let element = text.strip_prefix('[')?.strip_suffix(&format!("; {count}]"))?;
+            Tree::Array(vec![literal(element, element_shape, schema)?; *count as usize])
+        }
         _ => return empty(shape, schema),
     })
 }
