@@ -22,7 +22,7 @@ use crate::{Conversion, Scan, Slots, SlotsMut};
 #[derive(Debug, Default)]
 struct Census {
     pairs: u64,
-    /// Pairs whose plan is carried out whatever the values are.
+    /// Pairs whose plan is carried out where there are no records.
     open: u64,
     converted: u64,
     /// Of these, records that are not the same bytes.
@@ -118,6 +118,7 @@ fn try_pair(seed: u64, census: &mut Census) {
         }
     }
     // A heap with each of the records alone, one with all of them, and an empty one.
+    census.open += u64::from(plan.decide(&Findings::new(plan.checks.len(), old.types.len())).is_ok());
     for heap in records.iter().map(std::slice::from_ref).chain([&records[..], &[]]) {
         let mut findings = Findings::new(plan.checks.len(), old.types.len());
         let mut live = Vec::new();
@@ -139,9 +140,6 @@ fn try_pair(seed: u64, census: &mut Census) {
             }
             Err(_) if asked > 0 => census.asked += 1,
             Err(_) => census.unfit += 1,
-        }
-        if heap.is_empty() && decided.is_ok() {
-            census.open += 1;
         }
         if decided.is_ok() {
             for record in heap {

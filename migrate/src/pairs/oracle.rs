@@ -375,7 +375,8 @@ impl<'a> Oracle<'a> {
         // Perhaps it was renamed; then even what is empty would not be what is new.
         let is_news = |added: &&&Field| {
             let default = added.attributes.default.as_deref();
-            default.is_some_and(|default| !matches!(default, "None" | "[]" | "\"\""))
+            let is_empty = |default: &str| ["None", "\"\"", "]"].iter().any(|none| default.starts_with(none));
+            default.is_some_and(|default| !is_empty(default.trim_start_matches('[')))
                 && self.fit(&field.shape, &added.shape, None, None).is_ok()
         };
         if let Some(added) = added.iter().find(is_news) {
