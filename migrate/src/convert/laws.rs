@@ -15,7 +15,6 @@ use crate::schema::Shape;
 use edit::Pair;
 use oracle::Oracle;
 
-
 const SLOTS: usize = 4;
 
 /// How often each thing happened, so that a test which tests nothing fails.

@@ -227,14 +227,7 @@ impl<'w, 'r> Edits<'w, 'r> {
     }
 
     /// A field of an inline struct becomes one of the record's own.
-    fn move_out(
-        &mut self,
-        before: &Field,
-        prefix: &str,
-        draft: &Draft,
-        new: &Draft,
-        fields: &mut Vec<Field>,
-    ) -> bool {
+    fn move_out(&mut self, before: &Field, prefix: &str, draft: &Draft, new: &Draft, fields: &mut Vec<Field>) -> bool {
         // The names inside are those of the old draft.
         let Shape::Inline(name) = &before.shape else { return false };
         let old_name = self.renamed.iter().find(|(_, renamed)| renamed == name).map_or(name, |(old, _)| old);
@@ -409,7 +402,8 @@ fn fields_back(fields: &mut [Field], after: &[Field], prefix: &str, added: &mut 
         field.attributes.default = None;
     }
     for after in after {
-        let before = fields.iter_mut().find(|field| field.name == after.name || after.attributes.was.contains(&field.name));
+        let before =
+            fields.iter_mut().find(|field| field.name == after.name || after.attributes.was.contains(&field.name));
         match before {
             Some(before) if before.name != after.name => before.attributes.was.push(after.name.clone()),
             Some(_) => {}

@@ -141,7 +141,8 @@ impl<'a> Oracle<'a> {
                     };
                     let prefix = format!("{}.", one.name);
                     let fields = self.fields(old, new, &prefix, (&one.fields, &other.fields), trees)?;
-                    result = Ok(fields.map(|fields| Tree::Variant { name: other.name.clone(), tag: other.tag, fields }));
+                    result =
+                        Ok(fields.map(|fields| Tree::Variant { name: other.name.clone(), tag: other.tag, fields }));
                 }
                 result
             }
@@ -220,9 +221,12 @@ impl<'a> Oracle<'a> {
         let mut moved = vec![None; new.len()];
         for (number, field) in new.iter().enumerate() {
             let same = old.iter().find(|before| before.name == field.name);
-            let Some(from) = field.attributes.from.as_ref().filter(|from| {
-                same.is_none_or(|before| before.attributes.from.as_ref() != Some(from))
-            }) else {
+            let Some(from) = field
+                .attributes
+                .from
+                .as_ref()
+                .filter(|from| same.is_none_or(|before| before.attributes.from.as_ref() != Some(from)))
+            else {
                 continue;
             };
             let Some(source) = self.resolve(old, from) else {
@@ -386,7 +390,13 @@ impl<'a> Oracle<'a> {
     }
 
     /// A value of the old shape as one of the new; `default` is what the whole of it is instead of nothing.
-    pub(super) fn fit(&self, old: &Shape, new: &Shape, tree: Option<&Tree>, default: Option<&str>) -> Fit<Option<Tree>> {
+    pub(super) fn fit(
+        &self,
+        old: &Shape,
+        new: &Shape,
+        tree: Option<&Tree>,
+        default: Option<&str>,
+    ) -> Fit<Option<Tree>> {
         let something = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::Something(Box::new(tree))));
         let one = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::Array(vec![tree])));
         let one_listed = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::List(vec![tree])));
@@ -419,7 +429,8 @@ impl<'a> Oracle<'a> {
                 one(self.fit(old, element, tree, None))
             }
             (Shape::Option { inner, .. }, _) => {
-                let instead = default.map(|default| literal(default, new, self.new).ok_or(format!("no {new}: {default}")));
+                let instead =
+                    default.map(|default| literal(default, new, self.new).ok_or(format!("no {new}: {default}")));
                 let instead = instead.transpose()?;
                 match tree {
                     Some(Tree::Nothing) => instead.map_or_else(|| no("nothing"), |tree| Ok(Some(tree))),
@@ -466,9 +477,12 @@ impl<'a> Oracle<'a> {
             (Shape::Array { .. }, Shape::Array { element, count: 1 }) if nesting(new, false) > nesting(old, false) => {
                 one(self.fit(old, element, tree, None))
             }
-            (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => {
-                self.array((before, *count), (after, *new_count), tree, default.map(|default| literal(default, new, self.new)))
-            }
+            (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => self.array(
+                (before, *count),
+                (after, *new_count),
+                tree,
+                default.map(|default| literal(default, new, self.new)),
+            ),
             (_, Shape::Array { element, count: 1 }) => one(self.fit(old, element, tree, None)),
             (Shape::Inline(before), Shape::Inline(after)) => {
                 self.same_type(before, after)?;
@@ -504,7 +518,9 @@ impl<'a> Oracle<'a> {
             (Shape::Integer(_), Shape::Integer(_) | Shape::Float(_) | Shape::Bool)
             | (Shape::Float(_), Shape::Integer(_) | Shape::Float(_))
             | (Shape::Bool, Shape::Integer(_) | Shape::Bool) => match tree {
-                Some(tree) => number(tree, new).map_or_else(|| no(format!("{tree:?} is no {new}")), |tree| Ok(Some(tree))),
+                Some(tree) => {
+                    number(tree, new).map_or_else(|| no(format!("{tree:?} is no {new}")), |tree| Ok(Some(tree)))
+                }
                 None => Ok(None),
             },
             _ => no(format!("no rule makes {new} of {old}")),
@@ -540,7 +556,8 @@ impl<'a> Oracle<'a> {
             return no("what is cut off is not empty");
         }
         let kept = trees.iter().take(new_count as usize);
-        let mut made = kept.map(|tree| Ok(self.fit(before, after, Some(tree), None)?.unwrap())).collect::<Fit<Vec<_>>>()?;
+        let mut made =
+            kept.map(|tree| Ok(self.fit(before, after, Some(tree), None)?.unwrap())).collect::<Fit<Vec<_>>>()?;
         if let Some(fill) = fill {
             made.resize(new_count as usize, fill);
         }

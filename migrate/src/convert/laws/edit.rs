@@ -7,9 +7,7 @@ use crate::plan::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
 };
 use crate::sample::shapes::{descriptor, enum_body, field, has_empty, lay, number_shape, optional};
-use crate::schema::{
-    Body, Field, Schema, Shape, Variant,
-};
+use crate::schema::{Body, Field, Schema, Shape, Variant};
 
 pub(super) struct Pair {
     pub(super) plan: Plan,
@@ -177,7 +175,10 @@ impl Editor<'_> {
                         return (new, Cast::FromList { element: Box::new(cast), check });
                     }
                     let check = self.check(CheckKind::AtMostOneElement);
-                    return (optional(self.random, new, &new_schema), Cast::FromListOption { element: Box::new(cast), check });
+                    return (
+                        optional(self.random, new, &new_schema),
+                        Cast::FromListOption { element: Box::new(cast), check },
+                    );
                 }
                 if new.size_align(&new_schema).unwrap().0 == 0 {
                     if matches!(**element, Shape::Option { .. }) {
@@ -382,7 +383,8 @@ impl Editor<'_> {
                     }
                 }
                 let schema = self.plan.new.clone();
-                let (body, end, align) = enum_body(self.random, new.into_iter().map(|(_, variant)| variant).collect(), &schema);
+                let (body, end, align) =
+                    enum_body(self.random, new.into_iter().map(|(_, variant)| variant).collect(), &schema);
                 (body, end, align, BodyStep::Enum(steps))
             }
         };
