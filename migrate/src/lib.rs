@@ -7,11 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod archive;
 mod check;
 mod convert;
 mod fingerprint;
 mod former;
+mod json;
 mod layout;
 #[cfg(test)]
 mod pairs;

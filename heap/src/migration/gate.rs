@@ -46,7 +46,8 @@ pub(crate) fn pass<S: Source>(
 fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
-        Some(known) => known == described,
+        // A mark that the program does not give any more is no reason: the heap goes on keeping the secret.
+        Some(known) => *known == described.with_marks_of(known),
         // A type that the heap does not know is added when it is first used, unless it has another name there.
         None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
     };
@@ -60,7 +61,27 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(P
     };
     let merged = registry::merged(&old, types.schema(), is_live)?;
     let hooks = types.hooked().map(str::to_owned).collect();
-    let plan = Plan::with_answers(&old, &merged, &Answers { hooks, ..answers.clone() });
+    let mut answers = Answers { hooks, ..answers.clone() };
+    let mut plan = Plan::with_answers(&old, &merged, &answers);
+    if keep_secrets(&plan, &mut answers) {
+        plan = Plan::with_answers(&old, &merged, &answers);
+    }
     let registry = registry::migrated(catalog.registry(), &plan)?;
     Ok(Some((plan, registry)))
+}
+
+/// Where the program does not give a mark any more, and nobody says that the values may show, the heap goes on keeping
+/// them secret; whether there was such a mark.
+fn keep_secrets(plan: &Plan, answers: &mut Answers) -> bool {
+    let lost = plan.questions.iter().filter(|question| question.rule == 40);
+    let kept = lost.flat_map(|question| &question.choices).filter_map(|choice| choice.answer.as_deref());
+    // As people read it, the table's name and its line are one line.
+    let kept = kept.filter_map(|answer| Answers::from_toml(&answer.replacen("] ", "]\n", 1)).ok());
+    let kept = kept.flat_map(|answers| answers.types);
+    let mut any = false;
+    for (name, kept) in kept.filter(|(_, answers)| !answers.keep_secret.is_empty()) {
+        any = true;
+        answers.types.entry(name).or_default().keep_secret.extend(kept.keep_secret);
+    }
+    any
 }
