@@ -1,5 +1,5 @@
-//! Writes the seeds that can be computed, `cargo run --example seeds`. Those of `log` and `program`, whose inputs are
-//! no files, were found by fuzzing.
+//! Writes the seeds that can be computed, `cargo run --example seeds`. Those of `log`, `plan` and `program`, whose
+//! inputs are no files, were found by fuzzing.
 
 use std::fs;
 use std::path::Path;
@@ -45,6 +45,15 @@ fn main() {
     let paths = [".board.tasks[1].owner.name", "Task#0.sizes[1]", ".\"my root\".x", "Pair<[u8; 2]>#3.0", "index"];
     for (number, path) in paths.iter().enumerate() {
         write("path", &number.to_string(), path.as_bytes());
+    }
+
+    let answers = [
+        "drop_types = [\"Audit\"]\n\n[rename]\nOld = \"New\"\n",
+        "[Node]\nrename = { name = \"title\" }\ndrop = [\"weight\"]\nlossy = [\"score\"]\ndefault = { flags = \"7\" }\n",
+        "[User]\nunsecret = [\"*\", \"token\"]\nkeep_secret = [\"key\"]\nbecomes = { Square = \"Circle\" }\n",
+    ];
+    for (number, answers) in answers.iter().enumerate() {
+        write("answers", &number.to_string(), answers.as_bytes());
     }
 
     for choice in 0..5 {

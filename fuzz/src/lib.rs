@@ -6,6 +6,7 @@
 //! Checksums would stop nearly every input at the door. So targets that read checksummed files compute them anew
 //! after the input has had its way: the damage that is left is that of somebody who can compute them as well.
 
+pub mod descriptors;
 pub mod disk;
 pub mod look;
 pub mod patch;

@@ -15,9 +15,13 @@ mod fingerprint;
 mod former;
 mod json;
 mod layout;
+#[cfg(test)]
+mod pairs;
 mod path;
 mod plan;
 mod program;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod shape;
 

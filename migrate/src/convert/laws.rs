@@ -5,30 +5,15 @@ mod edit;
 mod hostile;
 mod oracle;
 mod rules;
-mod store;
-mod tree;
 
 use super::*;
 use crate::layout::ByteOrder;
+use crate::sample::Random;
+use crate::sample::store::Store;
+use crate::sample::tree::{Tree, check, encode, random_tree};
 use crate::schema::Shape;
 use edit::Pair;
 use oracle::Oracle;
-use store::Store;
-use tree::{Tree, check, encode, random_tree};
-
-/// A small generator of numbers, so that a failure names its seed.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    pub(super) fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 const SLOTS: usize = 4;
 
@@ -42,7 +27,7 @@ struct Census {
 }
 
 fn try_pair(seed: u64, census: &mut Census) {
-    let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let random = &mut Random::new(seed);
     let Pair { plan, step, acknowledged } = edit::pair(random);
     try_plan(random, &plan, step, &acknowledged, census);
 }

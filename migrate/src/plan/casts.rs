@@ -45,10 +45,17 @@ impl Notes {
 
     /// What goes on inside has the place in brackets after its own.
     fn inside<T>(&mut self, suffix: &str, work: impl FnOnce(&mut Self) -> T) -> T {
-        let (len, default) = (self.place.len(), self.default.take());
+        let len = self.place.len();
         self.place.push_str(suffix);
-        let result = work(self);
+        let result = self.part(work);
         self.place.truncate(len);
+        result
+    }
+
+    /// The default is one of the field's whole shape, so it is no business of what is only a part of that.
+    fn part<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let default = self.default.take();
+        let result = work(self);
         self.default = default;
         result
     }
@@ -75,7 +82,7 @@ impl Planner<'_> {
                     Ordering::Greater => self.something(old, after, notes),
                     Ordering::Less => self.unwrap(before, new, notes),
                     Ordering::Equal => {
-                        let inner = self.cast(before, after, notes);
+                        let inner = notes.part(|notes| self.cast(before, after, notes));
                         if inner == Cast::Copy {
                             notes.implicit(1);
                         }
@@ -166,17 +173,19 @@ impl Planner<'_> {
 
     fn something(&mut self, old: &Shape, inner: &Shape, notes: &mut Notes) -> Cast {
         notes.implicit(21);
-        Cast::Some(Box::new(self.cast(old, inner, notes)))
+        Cast::Some(Box::new(notes.part(|notes| self.cast(old, inner, notes))))
     }
 
     fn unwrap(&mut self, inner: &Shape, new: &Shape, notes: &mut Notes) -> Cast {
-        let none = notes.default.take().map(|text| literal::parse(&text, new, &self.new, &self.new_facts));
+        // What something becomes may need it as well, to grow.
+        let none = notes.default.clone().map(|text| literal::parse(&text, new, &self.new, &self.new_facts));
         let (none, check) = match none {
             Some(Ok(value)) => {
                 notes.implicit(22);
                 (Some(value), None)
             }
             Some(Err(why)) => {
+                notes.default = None;
                 notes.fault = Some(format!("the default is no {new}: {why}"));
                 (None, Some(self.checked(22, CheckKind::Present, notes)))
             }
@@ -188,12 +197,12 @@ impl Planner<'_> {
 
     fn one_element(&mut self, old: &Shape, element: &Shape, notes: &mut Notes) -> Cast {
         notes.implicit(23);
-        Cast::ToList(Box::new(self.cast(old, element, notes)))
+        Cast::ToList(Box::new(notes.part(|notes| self.cast(old, element, notes))))
     }
 
     fn one(&mut self, old: &Shape, element: &Shape, notes: &mut Notes) -> Cast {
         notes.implicit(23);
-        Cast::One(Box::new(self.cast(old, element, notes)))
+        Cast::One(Box::new(notes.part(|notes| self.cast(old, element, notes))))
     }
 
     fn only_element(&mut self, element: &Shape, new: &Shape, notes: &mut Notes) -> Cast {

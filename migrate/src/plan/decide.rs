@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::bytes::held_types;
+use super::bytes::{held_types, types_by_value};
 use super::findings::{Finding, Findings, Offender};
 use super::model::{CheckKind, Plan, TypeStep};
 use super::question::{Clean, Fault, Grouped, Question, joined};
@@ -106,16 +106,26 @@ impl Plan {
         }
     }
 
-    /// The old types that have live values: records, and whatever lies in live ones.
+    /// The old types that have live values: records, and whatever lies in live ones. What becomes of the records that
+    /// live ones refer to must be known too where values by themselves are made of them, even if no reference is there.
     pub(super) fn live_types(&self, findings: &Findings) -> Vec<bool> {
         let index = TypeIndex::new(&self.old);
         let known = |number: usize| findings.records.get(number).copied();
         let mut live: Vec<bool> = (0..self.old.types.len()).map(|number| known(number) != Some(0)).collect();
         let mut open: Vec<usize> = (0..live.len()).filter(|&number| live[number]).collect();
+        let mut made_of: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
+        for (step, inner) in self.types.iter().zip(types_by_value(&self.types)) {
+            let made_of = step.old.and_then(|old| made_of.get_mut(old));
+            let inner = inner.into_iter().filter_map(|inner| self.types.get(inner)?.old);
+            if let Some(made_of) = made_of {
+                made_of.extend(inner);
+            }
+        }
         while let Some(number) = open.pop() {
-            for inner in held_types(&self.old.types[number]).filter_map(|name| index.number(name)) {
-                if !std::mem::replace(&mut live[inner as usize], true) {
-                    open.push(inner as usize);
+            let held = held_types(&self.old.types[number]).filter_map(|name| index.number(name));
+            for inner in held.map(|inner| inner as usize).chain(made_of[number].iter().copied()) {
+                if !std::mem::replace(&mut live[inner], true) {
+                    open.push(inner);
                 }
             }
         }

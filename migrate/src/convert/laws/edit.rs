@@ -6,9 +6,8 @@ use super::Random;
 use crate::plan::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
 };
-use crate::schema::{
-    Body, Field, FieldAttributes, Float, Integer, OptionTag, Schema, Shape, TypeAttributes, TypeDescriptor, Variant,
-};
+use crate::sample::shapes::{descriptor, enum_body, field, has_empty, lay, number_shape, optional};
+use crate::schema::{Body, Field, Schema, Shape, Variant};
 
 pub(super) struct Pair {
     pub(super) plan: Plan,
@@ -43,45 +42,10 @@ pub(super) fn pair(random: &mut Random) -> Pair {
     Pair { step: editor.steps[count as usize - 1], plan: editor.plan, acknowledged: editor.acknowledged }
 }
 
-fn descriptor(name: String, body: Body, end: u32, align: u32) -> TypeDescriptor {
-    TypeDescriptor { name, size: end.next_multiple_of(align), align, body, attributes: TypeAttributes::default() }
-}
-
-fn field(name: String, shape: Shape) -> Field {
-    Field { name, offset: 0, shape, attributes: FieldAttributes::default() }
-}
-
 impl Editor<'_> {
     fn name(&mut self, letter: char) -> String {
         self.names += 1;
         format!("{letter}{}", self.names)
-    }
-
-    fn number_shape(&mut self) -> Shape {
-        if self.random.chance(25) {
-            let width = 4 << self.random.below(2);
-            return Shape::Float(Float { width, align: width });
-        }
-        let width = 1 << self.random.below(5);
-        // A machine of 32 bits aligns less.
-        let align = if self.random.chance(20) { width.min(4) } else { width };
-        Shape::Integer(Integer { width, signed: self.random.chance(50), align })
-    }
-
-    fn optional(&mut self, inner: Shape, schema: &Schema) -> Shape {
-        let (size, align) = inner.size_align(schema).unwrap();
-        let niche = |width, none| (size, align, OptionTag::Niche { offset: 0, width, none });
-        let (size, align, tag) = match &inner {
-            Shape::Bool => niche(1, 2),
-            Shape::Char => niche(4, 0x11_0000 + self.random.below(2) as u32),
-            handle if handle.is_handle() => niche(8, 0),
-            _ => {
-                let width = (1 << self.random.below(3)).min(align as u8);
-                let tag = OptionTag::Tagged { width, value_offset: align as u32 };
-                ((align + size).next_multiple_of(align) + align * self.random.below(2), align, tag)
-            }
-        };
-        Shape::Option { inner: Box::new(inner), size: size as u32, align: align as u32, tag }
     }
 
     fn old_shape(&mut self, levels: u32) -> Shape {
@@ -97,7 +61,7 @@ impl Editor<'_> {
             75..85 => {
                 let inner = self.old_shape(levels - 1);
                 let old = self.plan.old.clone();
-                self.optional(inner, &old)
+                optional(self.random, inner, &old)
             }
             85..95 => Shape::Array { element: Box::new(self.old_shape(levels - 1)), count: self.random.below(4) },
             95..97 => {
@@ -108,44 +72,12 @@ impl Editor<'_> {
                 }
             }
             97 => Shape::Map { key: Box::new(Shape::Char), value: Box::new(self.old_shape(levels - 1)) },
-            _ => self.number_shape(),
+            _ => number_shape(self.random),
         }
-    }
-
-    /// Places fields in a random order behind `start`, with gaps.
-    fn lay(&mut self, fields: &mut [Field], start: u32, schema: &Schema) -> (u32, u32) {
-        let mut order: Vec<usize> = (0..fields.len()).collect();
-        if self.random.chance(60) {
-            for position in (1..order.len()).rev() {
-                order.swap(position, self.random.below(position as u64 + 1) as usize);
-            }
-        }
-        let (mut end, mut most) = (start, 1);
-        for position in order {
-            let (size, align) = fields[position].shape.size_align(schema).unwrap();
-            let gap = if self.random.chance(20) { self.random.below(9) as u32 } else { 0 };
-            fields[position].offset = (end + gap).next_multiple_of(align as u32);
-            (end, most) = (fields[position].offset + size as u32, most.max(align as u32));
-        }
-        (end, most)
     }
 
     fn old_fields(&mut self, count: u64) -> Vec<Field> {
         (0..count).map(|_| field(self.name('f'), self.old_shape(2))).collect()
-    }
-
-    fn enum_body(&mut self, mut variants: Vec<Variant>, schema: &Schema) -> (Body, u32, u32) {
-        let width = 1 << self.random.below(4);
-        let spread = if self.random.chance(50) { 1 } else { 9 };
-        let shift = if self.random.chance(70) { 0 } else { 3 };
-        let (mut end, mut most) = (u32::from(width), u32::from(width));
-        for (number, variant) in variants.iter_mut().enumerate() {
-            variant.tag = number as u128 * spread + shift;
-            let (variant_end, align) = self.lay(&mut variant.fields, width.into(), schema);
-            (end, most) = (end.max(variant_end), most.max(align));
-        }
-        let tag = Integer { width, signed: false, align: width };
-        (Body::Enum { tag_offset: 0, tag, variants }, end, most)
     }
 
     fn old_type(&mut self, number: u64) {
@@ -153,7 +85,7 @@ impl Editor<'_> {
         let (body, end, align) = if self.random.chance(70) {
             let count = self.random.below(7);
             let mut fields = self.old_fields(count);
-            let (end, align) = self.lay(&mut fields, 0, &old);
+            let (end, align) = lay(self.random, &mut fields, 0, &old);
             (Body::Struct(fields), end, align)
         } else {
             let plain = self.random.chance(30);
@@ -163,7 +95,7 @@ impl Editor<'_> {
                 Variant { name: editor.name('V'), tag: 0, fields, was: vec![] }
             };
             let variants = (0..=self.random.below(4)).map(|_| variant(self)).collect();
-            self.enum_body(variants, &old)
+            enum_body(self.random, variants, &old)
         };
         self.plan.old.types.push(descriptor(format!("T{number}"), body, end, align));
     }
@@ -184,7 +116,7 @@ impl Editor<'_> {
             0..7 if !is_option && !is_list => {
                 let (inner, cast) = self.cast(old, levels - 1);
                 // A list in an option would be ambiguous to whoever knows no casts.
-                return (self.optional(inner, &new_schema), Cast::Some(Box::new(cast)));
+                return (optional(self.random, inner, &new_schema), Cast::Some(Box::new(cast)));
             }
             7..11 if !is_option && !is_list && !is_array => {
                 let (inner, cast) = self.cast(old, levels - 1);
@@ -202,7 +134,7 @@ impl Editor<'_> {
             Shape::Integer(_) | Shape::Float(_) | Shape::Bool => match self.random.below(10) {
                 0..5 => (old.clone(), Cast::Copy),
                 5 => (Shape::Bool, Cast::Number { check: Some(self.check(CheckKind::Fits)) }),
-                _ => (self.number_shape(), Cast::Number { check: Some(self.check(CheckKind::Fits)) }),
+                _ => (number_shape(self.random), Cast::Number { check: Some(self.check(CheckKind::Fits)) }),
             },
             Shape::Text if self.random.chance(30) => (Shape::Bytes, Cast::TextToBytes),
             Shape::Bytes if self.random.chance(30) => {
@@ -232,7 +164,7 @@ impl Editor<'_> {
                         return (new, Cast::Unwrap { value: Box::new(cast), none: None, check });
                     }
                 }
-                (self.optional(new, &new_schema), Cast::Option(Box::new(cast)))
+                (optional(self.random, new, &new_schema), Cast::Option(Box::new(cast)))
             }
             Shape::List(element) => {
                 let (new, cast) = self.cast(element, levels);
@@ -243,14 +175,17 @@ impl Editor<'_> {
                         return (new, Cast::FromList { element: Box::new(cast), check });
                     }
                     let check = self.check(CheckKind::AtMostOneElement);
-                    return (self.optional(new, &new_schema), Cast::FromListOption { element: Box::new(cast), check });
+                    return (
+                        optional(self.random, new, &new_schema),
+                        Cast::FromListOption { element: Box::new(cast), check },
+                    );
                 }
                 if new.size_align(&new_schema).unwrap().0 == 0 {
                     if matches!(**element, Shape::Option { .. }) {
                         // Something of an option would be ambiguous to whoever knows no casts.
                         return self.cast(old, levels);
                     }
-                    let element = self.optional(new, &new_schema);
+                    let element = optional(self.random, new, &new_schema);
                     return (Shape::List(Box::new(element)), Cast::List(Box::new(Cast::Some(Box::new(cast)))));
                 }
                 (Shape::List(Box::new(new)), Cast::List(Box::new(cast)))
@@ -322,7 +257,7 @@ impl Editor<'_> {
         }
         for _ in 0..self.random.below(3) {
             let shape = self.old_shape(1);
-            let shape = if matches!(shape, Shape::Inline(_)) { self.number_shape() } else { shape };
+            let shape = if matches!(shape, Shape::Inline(_)) { number_shape(self.random) } else { shape };
             if contains_inline(&shape) || !has_empty(&shape, &self.plan.new) {
                 continue;
             }
@@ -352,7 +287,7 @@ impl Editor<'_> {
         let taken = made.split_off(made.len() - self.random.below(made.len() as u64 + 1) as usize);
         let mut fields: Vec<Field> = taken.iter().map(|(field, _)| field.clone()).collect();
         let new = self.plan.new.clone();
-        let (end, align) = self.lay(&mut fields, 0, &new);
+        let (end, align) = lay(self.random, &mut fields, 0, &new);
         let name = format!("Gathered{}", self.names);
         self.plan.new.types.push(descriptor(name.clone(), Body::Struct(fields), end, align));
         self.plan.types.push(TypeStep {
@@ -414,7 +349,7 @@ impl Editor<'_> {
             Body::Struct(fields) => {
                 let (mut new, steps) = self.edit_fields(fields);
                 let schema = self.plan.new.clone();
-                let (end, align) = self.lay(&mut new, 0, &schema);
+                let (end, align) = lay(self.random, &mut new, 0, &schema);
                 (Body::Struct(new), end, align, BodyStep::Struct(steps))
             }
             Body::Enum { variants, .. } => {
@@ -448,7 +383,8 @@ impl Editor<'_> {
                     }
                 }
                 let schema = self.plan.new.clone();
-                let (body, end, align) = self.enum_body(new.into_iter().map(|(_, variant)| variant).collect(), &schema);
+                let (body, end, align) =
+                    enum_body(self.random, new.into_iter().map(|(_, variant)| variant).collect(), &schema);
                 (body, end, align, BodyStep::Enum(steps))
             }
         };
@@ -477,20 +413,5 @@ fn contains_inline(shape: &Shape) -> bool {
         }
         Shape::Map { key, value } | Shape::SortedMap { key, value } => contains_inline(key) || contains_inline(value),
         _ => false,
-    }
-}
-
-fn has_empty(shape: &Shape, schema: &Schema) -> bool {
-    let all = |fields: &[Field]| fields.iter().all(|field| has_empty(&field.shape, schema));
-    match shape {
-        Shape::Reference(_) => false,
-        Shape::Array { element, count } => *count == 0 || has_empty(element, schema),
-        Shape::Inline(name) => match &schema.get(name).unwrap().body {
-            Body::Struct(fields) => all(fields),
-            Body::Enum { variants, .. } => {
-                variants.iter().find(|variant| variant.tag == 0).is_some_and(|variant| all(&variant.fields))
-            }
-        },
-        _ => true,
     }
 }

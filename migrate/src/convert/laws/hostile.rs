@@ -197,7 +197,7 @@ fn bend_steps(random: &mut Random, plan: &mut Plan) {
 fn a_plan_that_contradicts_itself_does_no_harm() {
     let (mut compiled, mut refused, mut unfit) = (0, 0, 0);
     for seed in 0..20_000_u64 {
-        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let random = &mut Random::new(seed);
         let Pair { mut plan, step, .. } = edit::pair(random);
         for _ in 0..=random.below(3) {
             match random.below(3) {

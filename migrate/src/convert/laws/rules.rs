@@ -1,6 +1,5 @@
 //! Single rules, each with the values at its edges.
 
-use super::oracle;
 use super::*;
 use crate::plan::{BodyStep, Cast, Check, CheckKind, FieldStep, Fields, Plan, Source, TypeStep, Value};
 use crate::schema::{
@@ -89,7 +88,7 @@ fn every_number_becomes_every_other_by_value_or_not_at_all() {
                     encode(&tree, &old, &plan.old, order, &mut bytes, &mut store);
                     let mut converted = vec![0; conversion.new_size()];
                     let result = conversion.run(&bytes, &mut converted, &mut store);
-                    let Some(expected) = oracle::number(&tree, &new) else {
+                    let Some(expected) = crate::sample::values::number(&tree, &new) else {
                         assert_eq!(
                             result,
                             Err(Unfit { at: 0, what: Misfit::Check(0) }),

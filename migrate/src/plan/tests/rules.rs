@@ -582,6 +582,40 @@ fn what_has_no_records_can_lose_none() {
 }
 
 #[test]
+fn a_value_made_of_a_record_needs_its_type_though_there_is_no_record() {
+    let with = |x: Shape, point: Shape| {
+        schema(vec![record("Point", vec![field("x", x)]), record("Node", vec![field("all", list(point))])])
+    };
+    let plan = Plan::between(&with(Shape::Text, reference("Point")), &with(unsigned(4), inline("Point")));
+    let mut findings = clean(&plan);
+    findings.records = vec![0, 1];
+    assert!(plan.decide(&findings).is_err(), "nobody says how the lists' elements would be made");
+    findings.records = vec![0, 0];
+    assert_eq!(plan.decide(&findings), Ok(()));
+}
+
+#[test]
+fn a_default_is_one_of_the_whole_shape() {
+    let grown = |old: Shape, new: Shape, default: &str| {
+        let (old, new) = one(field("x", old), field("x", new).default(default));
+        Plan::between(&old, &new)
+    };
+    let (two, three) = (array(unsigned(1), 2), array(unsigned(1), 3));
+    // The default of an option or of a list says nothing about the arrays in it.
+    implicit(&grown(two.clone(), option(three.clone()), "None"), 26);
+    implicit(&grown(option(two.clone()), option(three.clone()), "None"), 26);
+    implicit(&grown(two.clone(), list(three.clone()), "[]"), 26);
+    implicit(&grown(two.clone(), array(three.clone(), 1), "[[7; 3]; 1]"), 26);
+    // Here nothing becomes the default, and what something lacks comes from it too.
+    let plan = grown(option(two), three, "[7; 3]");
+    implicit(&plan, 22);
+    let Source::Field { cast: Cast::Unwrap { value, none: Some(_), check: None }, .. } = source(&plan, 0) else {
+        panic!("{plan:?}");
+    };
+    assert!(matches!(&**value, Cast::Array { fill: Value::Integer(7), .. }), "{value:?}");
+}
+
+#[test]
 fn what_nobody_looked_at_is_not_proved() {
     let plan = cast(unsigned(8), unsigned(4));
     let refusal = plan.decide(&crate::plan::Findings::default()).unwrap_err().to_string();

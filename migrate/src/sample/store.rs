@@ -2,32 +2,44 @@
 
 use std::collections::HashMap;
 
-use super::super::{Job, JobKind, Lookup, Outside, Part, Unfit};
+use crate::convert::{Job, JobKind, Lookup, Outside, Part, Unfit};
 use crate::layout::ByteOrder;
 use crate::schema::{Body, Field, OptionTag, Schema, Shape};
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Object {
+pub(crate) enum Object {
     Text(String),
     Bytes(Vec<u8>),
     List(Vec<Vec<u8>>),
     Map(Vec<(Vec<u8>, Vec<u8>)>),
+    Record(Vec<u8>),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Store<'a> {
+pub(crate) struct Store<'a> {
     objects: HashMap<u64, Object>,
     next: u64,
     old: &'a Schema,
     order: ByteOrder,
+    padding: u8,
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn new(old: &'a Schema, order: ByteOrder) -> Self {
-        Self { objects: HashMap::new(), next: 0x0102_0304_0506_0708, old, order }
+    /// With garbage in the padding of the elements of lists and maps.
+    pub(crate) fn new(old: &'a Schema, order: ByteOrder) -> Self {
+        Self { objects: HashMap::new(), next: 0x0102_0304_0506_0708, old, order, padding: 0xa5 }
     }
 
-    pub(super) fn add(&mut self, object: Object) -> u64 {
+    /// With zeros there, as in a heap.
+    pub(crate) fn of_zeros(old: &'a Schema, order: ByteOrder) -> Self {
+        Self { padding: 0, ..Self::new(old, order) }
+    }
+
+    pub(crate) const fn padding(&self) -> u8 {
+        self.padding
+    }
+
+    pub(crate) fn add(&mut self, object: Object) -> u64 {
         match &object {
             Object::Text(text) if text.is_empty() => return 1,
             Object::Bytes(bytes) if bytes.is_empty() => return 1,
@@ -39,17 +51,21 @@ impl<'a> Store<'a> {
     }
 
     /// How many objects there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.objects.len()
     }
 
     /// Handles of the objects that a value owns, and of those that these own, each as often as it is owned. What is
-    /// empty and shared is not among them.
-    pub(super) fn owned(&self, shape: &Shape, bytes: &[u8], schema: &Schema, order: ByteOrder) -> Vec<u64> {
+    /// empty and shared is not among them; records made on the way are.
+    pub(crate) fn owned(&self, shape: &Shape, bytes: &[u8], schema: &Schema, order: ByteOrder) -> Vec<u64> {
         let mut all = Vec::new();
         let mut handles = Vec::new();
         owned_handles(shape, bytes, schema, order, &mut handles);
         for (shape, handle) in handles.into_iter().filter(|named| named.1 != 1) {
+            let is_old_record = matches!(shape, Shape::Reference(_)) && !self.objects.contains_key(&handle);
+            if is_old_record {
+                continue;
+            }
             all.push(handle);
             match (self.get(handle), shape) {
                 (Object::List(elements), Shape::List(element)) => {
@@ -59,6 +75,9 @@ impl<'a> Store<'a> {
                     all.extend(entries.iter().flat_map(|entry| self.owned(key, &entry.0, schema, order)));
                     all.extend(entries.iter().flat_map(|entry| self.owned(value, &entry.1, schema, order)));
                 }
+                (Object::Record(bytes), Shape::Reference(name)) => {
+                    all.extend(self.owned(&Shape::Inline(name.clone()), &bytes, schema, order));
+                }
                 _ => {}
             }
         }
@@ -66,7 +85,7 @@ impl<'a> Store<'a> {
     }
 
     /// The object behind a handle. The empty text and the empty bytes share theirs.
-    pub(super) fn get(&self, handle: u64) -> Object {
+    pub(crate) fn get(&self, handle: u64) -> Object {
         self.objects.get(&handle).cloned().unwrap_or_else(|| panic!("no object {handle:#x}"))
     }
 }
@@ -108,7 +127,7 @@ fn owned_handles<'s>(
                 owned_handles(inner, &bytes[at..at + size(inner)], schema, order, handles);
             }
         }
-        owned if owned.is_owned_handle() => handles.push((owned, order.unsigned(&bytes[..8]) as u64)),
+        handle if handle.is_handle() => handles.push((handle, order.unsigned(&bytes[..8]) as u64)),
         _ => {}
     }
 }
@@ -132,6 +151,7 @@ impl Outside for Store<'_> {
                 Object::Bytes(bytes) => bytes.is_empty(),
                 Object::List(elements) => elements.is_empty(),
                 Object::Map(entries) => entries.is_empty(),
+                Object::Record(_) => false,
             })
     }
 
@@ -201,10 +221,13 @@ impl Outside for Store<'_> {
     }
 
     fn make(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Unfit> {
-        assert_eq!(job.kind(), JobKind::ToList);
         let mut new = vec![0; job.value().new_size()];
         job.value().run(old, &mut new, self)?;
-        Ok(self.add(Object::List(vec![new])))
+        Ok(match job.kind() {
+            JobKind::ToList => self.add(Object::List(vec![new])),
+            JobKind::ToReference => self.add(Object::Record(new)),
+            other => panic!("{other:?} makes nothing"),
+        })
     }
 
     fn take(&mut self, job: Job<'_>, handle: u64, new: &mut [u8]) -> Result<usize, Unfit> {
@@ -235,11 +258,15 @@ impl Lookup for Store<'_> {
         true
     }
 
+    /// References here name no records.
     fn is_unshared(&self, _: &Shape, _: u64) -> bool {
-        true
+        false
     }
 
-    fn each(&self, _: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
+    fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
+        if job.kind() == JobKind::FromReference {
+            return;
+        }
         match &self.objects[&handle] {
             Object::List(elements) => elements.iter().for_each(|element| visit(Part::Value, element)),
             Object::Map(entries) => {

@@ -6,7 +6,7 @@ use crate::layout::ByteOrder;
 use crate::schema::{Body, Field, OptionTag, Schema, Shape};
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     /// Whether negative, and the magnitude.
     Integer(bool, u128),
     Single(u32),
@@ -14,6 +14,8 @@ pub(super) enum Tree {
     Bool(bool),
     Char(u32),
     Reference(u64),
+    /// A reference to a new record, and what that is.
+    Record(Box<Tree>),
     Text(String),
     Bytes(Vec<u8>),
     List(Vec<Tree>),
@@ -69,7 +71,7 @@ fn random_float(random: &mut Random) -> f64 {
     if random.chance(90) { random.below(3) as f64 } else { ODD[random.below(16) as usize] }
 }
 
-pub(super) fn random_tree(random: &mut Random, shape: &Shape, schema: &Schema) -> Tree {
+pub(crate) fn random_tree(random: &mut Random, shape: &Shape, schema: &Schema) -> Tree {
     match shape {
         Shape::Integer(integer) => random_number(random, integer.width.into(), integer.signed),
         Shape::Float(float) if float.width == 4 => {
@@ -90,11 +92,16 @@ pub(super) fn random_tree(random: &mut Random, shape: &Shape, schema: &Schema) -
             let count = [0, 1, 1, 1, 2, 3][random.below(6) as usize];
             Tree::List((0..count).map(|_| random_tree(random, element, schema)).collect())
         }
-        Shape::Map { key, value } | Shape::SortedMap { key, value } => Tree::Map(
-            (0..random.below(3))
-                .map(|_| (random_tree(random, key, schema), random_tree(random, value, schema)))
-                .collect(),
-        ),
+        Shape::Map { key, value } | Shape::SortedMap { key, value } => {
+            let mut entries: Vec<(Tree, Tree)> = Vec::new();
+            for _ in 0..random.below(3) {
+                let entry = (random_tree(random, key, schema), random_tree(random, value, schema));
+                if entries.iter().all(|(key, _)| *key != entry.0) {
+                    entries.push(entry);
+                }
+            }
+            Tree::Map(entries)
+        }
         Shape::Array { element, count } => {
             Tree::Array((0..*count).map(|_| random_tree(random, element, schema)).collect())
         }
@@ -128,7 +135,7 @@ fn put(bytes: &mut [u8], width: usize, value: u128, order: ByteOrder) {
 }
 
 /// Writes a value, and leaves bytes that are padding alone.
-pub(super) fn encode(
+pub(crate) fn encode(
     tree: &Tree,
     shape: &Shape,
     schema: &Schema,
@@ -138,7 +145,7 @@ pub(super) fn encode(
 ) {
     let mut word = |word: u64| put(bytes, 8, word.into(), order);
     let part = |store: &mut Store<'_>, tree: &Tree, shape: &Shape| {
-        let mut bytes = vec![0xa5; shape.size_align(schema).unwrap().0 as usize];
+        let mut bytes = vec![store.padding(); shape.size_align(schema).unwrap().0 as usize];
         encode(tree, shape, schema, order, &mut bytes, store);
         bytes
     };
@@ -151,6 +158,8 @@ pub(super) fn encode(
         (Tree::Bool(value), _) => bytes[0] = (*value).into(),
         (Tree::Char(value), _) => put(bytes, 4, (*value).into(), order),
         (Tree::Reference(bits), _) => word(*bits),
+        // Checked by what it names.
+        (Tree::Record(_), _) => word(2),
         (Tree::Text(text), _) => word(store.add(Object::Text(text.clone()))),
         (Tree::Bytes(contents), _) => word(store.add(Object::Bytes(contents.clone()))),
         (Tree::List(elements), Shape::List(element)) => {
@@ -213,7 +222,7 @@ fn encode_fields(
 
 /// The bytes are this value in the order of this machine, and zero elsewhere: the value is written into zeros, and
 /// then only handles may differ, which must name what the tree says.
-pub(super) fn check(tree: &Tree, shape: &Shape, schema: &Schema, bytes: &[u8], store: &mut Store<'_>) {
+pub(crate) fn check(tree: &Tree, shape: &Shape, schema: &Schema, bytes: &[u8], store: &mut Store<'_>) {
     let mut expected = vec![0; bytes.len()];
     let mut places = Vec::new();
     let mut scratch = Store::new(schema, ByteOrder::NATIVE);
@@ -236,6 +245,9 @@ fn check_object(tree: &Tree, shape: &Shape, schema: &Schema, object: &Object, st
     match (tree, shape, object) {
         (Tree::Text(one), Shape::Text, Object::Text(other)) => assert_eq!(one, other),
         (Tree::Bytes(one), Shape::Bytes, Object::Bytes(other)) => assert_eq!(one, other),
+        (Tree::Record(tree), Shape::Reference(name), Object::Record(bytes)) => {
+            check(tree, &Shape::Inline(name.clone()), schema, bytes, store);
+        }
         (Tree::List(trees), Shape::List(element), Object::List(elements)) => {
             assert_eq!(trees.len(), elements.len());
             for (tree, bytes) in trees.iter().zip(elements) {
@@ -254,7 +266,7 @@ fn check_object(tree: &Tree, shape: &Shape, schema: &Schema, object: &Object, st
 }
 
 /// Places of owned handles in a value, with what they name.
-pub(super) fn handles<'t>(
+pub(crate) fn handles<'t>(
     tree: &'t Tree,
     shape: &'t Shape,
     schema: &'t Schema,
@@ -267,6 +279,7 @@ pub(super) fn handles<'t>(
         }
     };
     match (tree, shape) {
+        (Tree::Record(_), Shape::Reference(_)) => places.push((at, tree, shape)),
         (_, owned) if owned.is_owned_handle() => places.push((at, tree, shape)),
         (Tree::Array(trees), Shape::Array { element, .. }) => {
             let size = element.size_align(schema).unwrap().0 as usize;
