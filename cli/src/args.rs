@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, dump, explain, export, info, man, open, show, types, verify};
+use crate::commands::{completions, dump, explain, export, info, man, migrate, open, schema, show, types, verify};
 use crate::demo;
 use crate::failure::Failure;
 
@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Info(info::Options),
     /// List the types with their counts and sizes
     Types(types::Options),
+    /// Print the layouts, or tell how two schemas differ
+    Schema(schema::Options),
+    /// Give the records of a heap the types of a program, and lose nothing
+    Migrate(migrate::Options),
     /// Show one record
     Show(show::Options),
     /// Check every checksum, structure and reference

@@ -4,6 +4,7 @@
 //! A heap may be open in a program that writes to it. It is looked at as a dump looks at it: under its log, which is
 //! retained meanwhile, so that what is read is one committed state.
 
+mod migration;
 mod values;
 
 use std::fs::File;

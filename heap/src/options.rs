@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use migrate::Answers;
+
 use crate::migration::OnProgress;
 use crate::transaction::Durability;
 use crate::types::Types;
@@ -42,6 +44,8 @@ pub struct Options {
     pub types: Option<Types>,
     /// What opening does where the layouts differ. Default [`Migrate::Automatic`].
     pub migrate: Migrate,
+    /// What people have decided about this migration, beside what the types say. Default: nothing.
+    pub answers: Answers,
     /// Is told how far a migration is. Default: nobody.
     pub on_progress: Option<OnProgress>,
 }
@@ -73,6 +77,7 @@ impl Default for Options {
             background: true,
             types: None,
             migrate: Migrate::Automatic,
+            answers: Answers::default(),
             on_progress: None,
         }
     }

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use migrate::{Body, Plan, Registry, Schema, Shape, TypeDescriptor};
 
+use crate::describe::field_shapes;
 use crate::error::{Error, Result};
 
 /// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
@@ -118,15 +119,6 @@ fn shapes_of(described: &TypeDescriptor, shapes: &mut Vec<Shape>) {
             }
             Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
             _ => {}
-        }
-    }
-}
-
-fn field_shapes(described: &TypeDescriptor) -> Vec<&Shape> {
-    match &described.body {
-        Body::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
-        Body::Enum { variants, .. } => {
-            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
         }
     }
 }
