@@ -1,6 +1,6 @@
 //! The gate: whether a heap's records can follow the program's types. Nothing is written before it is passed.
 
-use migrate::{Findings, Plan, Registry, Rules};
+use migrate::{Answers, Findings, Plan, Registry};
 
 use super::registry;
 use crate::error::{Error, Result};
@@ -27,11 +27,11 @@ pub(crate) fn pass<S: Source>(
     base: S,
     header: &Header,
     types: &Types,
-    migrate: Migrate,
+    (migrate, answers): (Migrate, &Answers),
 ) -> Result<Option<Passed>> {
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(reader.catalog(), types)? else { return Ok(None) };
+    let Some((plan, registry)) = plan(reader.catalog(), types, answers)? else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
     match migrate {
         Migrate::PlanOnly => return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) }),
@@ -46,8 +46,21 @@ pub(crate) fn pass<S: Source>(
     Ok(Some(Passed { plan, findings, registry, types: types.clone() }))
 }
 
+impl Types {
+    /// How the records of a heap would follow these types, and what the live values say about it; `None` where nothing
+    /// has to be done. `answers` are what people decided; where they name types with hooks, the plan counts on them.
+    ///
+    /// # Errors
+    /// When the heap cannot be read, or has records that no plan leads to these types.
+    pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
+        let Some((plan, _)) = plan(reader.catalog(), self, answers)? else { return Ok(None) };
+        let findings = super::scan::scan(reader, &plan)?;
+        Ok(Some((plan, findings)))
+    }
+}
+
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
+fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
         Some(known) => known == described,
@@ -62,9 +75,10 @@ fn plan(catalog: &Catalog, types: &Types) -> Result<Option<(Plan, Registry)>> {
         let table = number.and_then(|number| catalog.table_of_type(number as u32));
         table.is_some_and(|table| catalog.tables()[table as usize].entry.live > 0)
     };
-    let merged = registry::merged(&old, types.schema(), is_live)?;
-    let rules = Rules { hooks: types.hooked().map(str::to_owned).collect() };
-    let plan = Plan::with_rules(&old, &merged, &rules);
+    let mut answers = answers.clone();
+    answers.hooks.extend(types.hooked().map(str::to_owned));
+    let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
+    let plan = Plan::with_answers(&old, &merged, &answers);
     let registry = registry::migrated(catalog.registry(), &plan)?;
     Ok(Some((plan, registry)))
 }
