@@ -23,7 +23,7 @@ use image::{DumpOptions, DumpSource, Dumped, FileReport, Held, OutputFile, Repla
 use crate::commands::{dump, export, info, secrets, show, types, verify};
 use crate::failure::Failure;
 
-pub(crate) use migration::{Locked, Pending, State, lock, migrate, pending, sample, schema, verified};
+pub(crate) use migration::{Pending, State, lock, migrate, pending, sample, schema, verified};
 
 /// A file, opened for looking.
 enum Opened {
