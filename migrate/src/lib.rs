@@ -25,8 +25,9 @@ pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
 pub use plan::{
-    BodyStep, Cast, Change, Check, CheckKind, Dropped, FieldStep, Fields, Finding, Findings, Offender, Plan, Refusal, Rules,
-    Source, TypeStep, Value, VariantStep,
+    Answers, AnswersError, BodyStep, Cast, Change, Check, CheckKind, Choice, Dropped, Failure, Fault, FieldStep,
+    Fields, Finding, Findings, MAX_ANSWERS, Offender, Plan, Question, Refusal, Ruling, Source, TypeAnswers, TypeStep,
+    Value, VariantStep, Verdict,
 };
 pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{

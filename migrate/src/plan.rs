@@ -4,13 +4,27 @@
 //! Types, fields and variants are matched by declared name or by a declared former name, never by guessing. A plan is
 //! total: every old field is copied, converted, or dropped; every new field has exactly one source.
 
+mod answers;
+mod between;
+mod bytes;
+mod casts;
+mod decide;
+mod display;
+mod fields;
 mod findings;
+mod literal;
 mod model;
-mod shim;
-pub use findings::*;
-pub use shim::*;
+mod names;
+mod question;
+mod secrets;
+#[cfg(test)]
+mod tests;
 
+pub use answers::{Answers, AnswersError, MAX_ANSWERS, TypeAnswers};
+pub use decide::{Failure, Refusal};
 pub use findings::{Change, Finding, Findings, Offender};
 pub use model::{
-    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
+    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Ruling, Source, TypeStep, Value, VariantStep,
+    Verdict,
 };
+pub use question::{Choice, Fault, Question};

@@ -1,9 +1,10 @@
 //! The parts of a plan.
 
+use super::question::{Fault, Question};
 use crate::schema::Schema;
 
 /// How the records of one schema become records of another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The types as they lie.
     pub old: Schema,
@@ -13,6 +14,40 @@ pub struct Plan {
     pub types: Vec<TypeStep>,
     /// What must be proved of the values before anything is written. Casts and steps name them by position.
     pub checks: Vec<Check>,
+    /// What changes, and which rule allows it.
+    pub rulings: Vec<Ruling>,
+    /// What nobody has said yet.
+    pub questions: Vec<Question>,
+    /// What the program or an answer says and cannot be.
+    pub faults: Vec<Fault>,
+}
+
+/// One change, and what the rules say about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// The type: position in [`Plan::types`].
+    pub step: usize,
+    /// Where in the type, by the new names where there are new ones; empty for the type as a whole.
+    pub place: String,
+    /// The rule's number, 1 to 45.
+    pub rule: u8,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// The change in words.
+    pub what: String,
+}
+
+/// On what condition a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Nothing can be lost; it is done.
+    Implicit,
+    /// Only if a scan proves that every live value survives.
+    Checked,
+    /// Only if the program or an answer says so.
+    Acknowledge,
+    /// Only by a hook, or from a source that is written down.
+    Hook,
 }
 
 /// What becomes of one type.

@@ -1,0 +1,598 @@
+//! Where each new field's values come from, and what becomes of each old field.
+
+use super::between::{At, MAX_LISTED, Planner, answer_line, inline_name, rename_line};
+use super::casts::Notes;
+use super::literal;
+use super::model::{Cast, CheckKind, Dropped, FieldStep, Fields, Source, Value, Verdict};
+use super::names::{Clash, Matched, Named, Said, match_names};
+use super::question::{Choice, Fault, Question, joined, key, quoted};
+use crate::schema::{Body, Field, Shape};
+
+/// How many new fields are held against a field that went.
+const MAX_TRIED: usize = 32;
+
+/// The old fields that something is made of, beside those that go on as a whole.
+#[derive(Default)]
+struct Taken(Vec<Vec<usize>>);
+
+impl Taken {
+    /// Whether the path, or anything around it or in it, is taken.
+    fn touches(&self, path: &[usize]) -> bool {
+        self.0.iter().any(|taken| taken.starts_with(path) || path.starts_with(taken))
+    }
+
+    fn has(&self, path: &[usize]) -> bool {
+        self.0.iter().any(|taken| taken == path)
+    }
+
+    fn has_within(&self, path: &[usize]) -> bool {
+        self.0.iter().any(|taken| taken.len() > path.len() && taken.starts_with(path))
+    }
+}
+
+/// What is known when the old fields that end are looked at.
+struct Rest<'r> {
+    taken: &'r Taken,
+    /// The new fields that have no old one.
+    added: &'r [&'r Field],
+    new: &'r [Field],
+    /// A question is about the field already.
+    is_asked: bool,
+}
+
+impl<'a> Planner<'a> {
+    /// How a struct's fields, or those of a variant, are made.
+    pub(super) fn fields(&mut self, at: &At<'a>, old: &'a [Field], new: &'a [Field]) -> Fields {
+        let (moved, mut taken) = self.moved_out(at, old, new);
+        let (said_renames, said_prefix) = (at.answers.map(|answers| &answers.rename), at.answer_name(""));
+        let said = Said { renames: said_renames, prefix: &said_prefix };
+        let matched = {
+            let ends: Vec<bool> = old.iter().map(|field| self.is_answered_dropped(at, &field.name)).collect();
+            match_names(&named(old), &named(new), said, |number| ends[number], |number| moved[number].is_some())
+        };
+        let mut fields = Fields { made: Vec::with_capacity(new.len()), dropped: Vec::new() };
+        // New fields without an old one wait, because structs among them may be put together from what nobody took.
+        let mut waiting = Vec::new();
+        let mut given_up = vec![false; old.len()];
+        for (number, field) in new.iter().enumerate() {
+            let path = match (&moved[number], matched.old_of[number]) {
+                (Some(path), _) => path.clone(),
+                (None, Some(before)) => vec![before],
+                (None, None) => {
+                    waiting.push((number, matched.clashes.iter().any(|clash| clash.new == number)));
+                    continue;
+                }
+            };
+            match self.continued(at, old, field, &path) {
+                Some(source) => fields.made.push(FieldStep { field: number, source }),
+                None => {
+                    given_up[path[0]] = true;
+                    waiting.push((number, false));
+                }
+            }
+        }
+        self.field_clashes(at, &matched, old, new);
+        for &(number, clashes) in &waiting {
+            let source = if clashes {
+                Source::Unanswered
+            } else {
+                let place = at.new_place(&new[number].name);
+                self.added(at, old, &new[number], &place, &matched, &mut taken)
+            };
+            fields.made.push(FieldStep { field: number, source });
+        }
+        fields.made.sort_unstable_by_key(|step| step.field);
+        let asked: Vec<usize> = matched.clashes.iter().flat_map(|clash| clash.old.iter().copied()).collect();
+        let added: Vec<&Field> = waiting.iter().map(|&(number, _)| &new[number]).collect();
+        for (number, field) in old.iter().enumerate() {
+            if (matched.new_of[number].is_none() || given_up[number]) && !taken.has(&[number]) {
+                let rest = Rest { taken: &taken, added: &added, new, is_asked: asked.contains(&number) };
+                self.ended(at, vec![number], field, &field.name, &rest, &mut fields);
+            }
+        }
+        self.note_moves(at, old, new, &fields);
+        fields
+    }
+
+    /// The new fields that name a path into an old inline struct.
+    fn moved_out(&mut self, at: &At<'a>, old: &[Field], new: &[Field]) -> (Vec<Option<Vec<usize>>>, Taken) {
+        let (mut moved, mut taken) = (vec![None; new.len()], Taken::default());
+        if new.iter().all(|field| field.attributes.from.is_none()) {
+            return (moved, taken);
+        }
+        for (number, field) in new.iter().enumerate() {
+            let Some(from) = &field.attributes.from else { continue };
+            let same = old.iter().find(|before| before.name == field.name);
+            if same.is_some_and(|before| before.attributes.from.as_ref() == Some(from)) {
+                continue;
+            }
+            let Some((path, shape)) = self.resolve(old, from) else {
+                // A field that is there already has no need of it, nor has one with a default.
+                if same.is_none() && field.attributes.default.is_none() {
+                    self.fault(at.full_new(&field.name), format!("from = {} names no field of it", quoted(from)));
+                }
+                continue;
+            };
+            if path.len() == 1 {
+                continue;
+            }
+            let continues = new.iter().any(|after| after.name == old[path[0]].name);
+            if same.is_some() {
+                self.fault(at.full_new(&field.name), format!("goes on by name, and says from = {}", quoted(from)));
+            } else if taken.touches(&path) {
+                self.fault(at.full_new(&field.name), format!("{from} is taken twice"));
+            } else if continues && self.old_facts.shape_owns(&self.old, shape) {
+                let what = format!("{from} owns what it holds, and {} goes on: two would own it", old[path[0]].name);
+                self.fault(at.full_new(&field.name), what);
+            } else {
+                taken.0.push(path.clone());
+                moved[number] = Some(path);
+            }
+        }
+        (moved, taken)
+    }
+
+    /// The field at a path of names through inline structs.
+    fn resolve(&self, old: &'a [Field], path: &str) -> Option<(Vec<usize>, &'a Shape)> {
+        let mut fields = old;
+        let mut positions = Vec::new();
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let position = fields.iter().position(|field| field.name == name)?;
+            positions.push(position);
+            let shape = &fields[position].shape;
+            if names.peek().is_none() {
+                return Some((positions, shape));
+            }
+            fields = self.old_struct(shape)?;
+        }
+        None
+    }
+
+    fn old_struct(&self, shape: &Shape) -> Option<&'a [Field]> {
+        match &self.old.get(inline_name(shape)?)?.body {
+            Body::Struct(fields) => Some(fields),
+            Body::Enum { .. } => None,
+        }
+    }
+
+    fn fault(&mut self, place: String, what: String) {
+        self.faults.push(Fault { place, what });
+    }
+
+    /// A new field that goes on from an old one; `None` where its values cannot be converted and may go.
+    fn continued(&mut self, at: &At<'a>, old: &'a [Field], field: &'a Field, path: &[usize]) -> Option<Source> {
+        let before = self.field_at(old, path)?;
+        let renamed = path.len() > 1 || before.name != field.name;
+        if !renamed && self.is_same(&before.shape, &field.shape) {
+            if before.attributes.default != field.attributes.default {
+                self.rule_default(at, field);
+            }
+            return Some(Source::Field { path: path.to_vec(), cast: Cast::Copy });
+        }
+        let before_name = self.path_name(old, path);
+        let (cast, notes) = self.cast_field(at, before, &before_name, field);
+        if notes.refused.is_some() && path.len() == 1 && self.is_acknowledged(at, &before_name) {
+            return None;
+        }
+        if renamed {
+            self.rule_rename(at, field, &before_name, path.len() > 1, !notes.rules.is_empty());
+        }
+        self.rule_cast(at, before, &before_name, field, &at.new_place(&field.name), notes);
+        if before.attributes.default != field.attributes.default {
+            self.rule_default(at, field);
+        }
+        Some(Source::Field { path: path.to_vec(), cast })
+    }
+
+    /// The rules that a cast used, and the questions that it leaves.
+    fn rule_cast(
+        &mut self,
+        at: &At<'a>,
+        before: &Field,
+        before_name: &str,
+        field: &Field,
+        place: &str,
+        mut notes: Notes,
+    ) {
+        let what = format!("{} → {}", before.shape, field.shape);
+        notes.rules.sort_unstable();
+        notes.rules.dedup();
+        for &(rule, verdict) in &notes.rules {
+            self.rule(at.step, place.to_owned(), rule, verdict, what.clone());
+        }
+        for check in notes.exact {
+            self.ask_lossy(at, before_name, &what, check);
+        }
+        if let Some((rule, why)) = notes.refused {
+            self.ask_for_hook(at, before_name, field, rule, format!("{what} has no rule: {why}"));
+        }
+    }
+
+    fn cast_field(&mut self, at: &At<'a>, before: &Field, before_name: &str, field: &Field) -> (Cast, Notes) {
+        let lossy = at.answers.is_some_and(|answers| {
+            let name = |name: &str| answers.lossy.contains(&at.answer_name(name));
+            name(before_name) || name(&field.name)
+        });
+        let mut notes = Notes::new(at.old_number, at.old_place(before_name), lossy);
+        notes.default.clone_from(&field.attributes.default);
+        if notes.default.is_none() {
+            let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_name(&field.name)));
+            notes.default = answered.cloned();
+        }
+        let before_checks = self.checks.len();
+        let cast = self.cast(&before.shape, &field.shape, &mut notes);
+        if let Some(what) = notes.fault.take() {
+            self.fault(at.full_new(&field.name), what);
+        }
+        if notes.refused.is_some() {
+            self.checks.truncate(before_checks);
+            notes.exact.clear();
+            return (Cast::Unanswered, notes);
+        }
+        (cast, notes)
+    }
+
+    fn rule_rename(&mut self, at: &At<'a>, field: &Field, before: &str, moved: bool, converted: bool) {
+        let (rule, verdict) = if moved {
+            (36, Verdict::Acknowledge)
+        } else if field.attributes.was.iter().any(|was| was == before)
+            || field.attributes.from.as_deref() == Some(before)
+        {
+            (if converted { 8 } else { 6 }, Verdict::Implicit)
+        } else {
+            (5, Verdict::Acknowledge)
+        };
+        self.rule(at.step, at.new_place(&field.name), rule, verdict, format!("was {before}"));
+    }
+
+    fn rule_default(&mut self, at: &At<'a>, field: &Field) {
+        let what = match &field.attributes.default {
+            Some(default) => format!("default is {default} now; stored values stay"),
+            None => "has no default any more; stored values stay".into(),
+        };
+        self.rule(at.step, at.new_place(&field.name), 39, Verdict::Implicit, what);
+    }
+
+    /// What changed in the words of a type whose values are the same.
+    pub(super) fn changed_defaults(&mut self, at: &At<'a>) {
+        match (&at.old.body, &at.new.body) {
+            (Body::Struct(old), Body::Struct(new)) => self.changed_defaults_of(at, old, new),
+            (Body::Enum { variants: old, .. }, Body::Enum { variants: new, .. }) => {
+                for (before, after) in old.iter().zip(new) {
+                    let inner = At { variants: Some((before, after)), ..*at };
+                    self.changed_defaults_of(&inner, &before.fields, &after.fields);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn changed_defaults_of(&mut self, at: &At<'a>, old: &[Field], new: &[Field]) {
+        for (before, after) in old.iter().zip(new) {
+            if before.attributes.default != after.attributes.default {
+                self.rule_default(at, after);
+            }
+        }
+    }
+
+    fn ask_lossy(&mut self, at: &At<'a>, before: &str, what: &str, check: usize) {
+        let line = format!("lossy = [{}]", quoted(&at.answer_name(before)));
+        self.questions.push(Question {
+            step: at.step,
+            place: at.full_old(before),
+            rule: 14,
+            verdict: Verdict::Acknowledge,
+            what: format!("{what} is lossy"),
+            candidates: Vec::new(),
+            choices: vec![
+                Choice::new("take the nearest value", None, Some(answer_line(&at.new.name, &line))),
+                Choice::hook(&at.new.name),
+            ],
+            unless: Some(check),
+        });
+    }
+
+    fn ask_for_hook(&mut self, at: &At<'a>, before: &str, field: &Field, rule: u8, what: String) {
+        let answer_name = at.answer_name(before);
+        let mut choices = vec![Choice::hook(&at.new.name)];
+        if !before.contains('.') {
+            choices.push(Choice::new(
+                format!("drop the values; {} is new", field.name),
+                Some(format!("#[record(dropped({}))] on {}", quoted(&answer_name), at.new.name)),
+                Some(answer_line(&at.new.name, &drop_line(&answer_name))),
+            ));
+        }
+        self.questions.push(Question {
+            step: at.step,
+            place: at.full_old(before),
+            rule,
+            verdict: Verdict::Hook,
+            what,
+            candidates: Vec::new(),
+            choices,
+            unless: None,
+        });
+    }
+
+    /// A new field without an old one.
+    fn added(
+        &mut self,
+        at: &At<'a>,
+        old: &'a [Field],
+        field: &'a Field,
+        place: &str,
+        matched: &Matched,
+        taken: &mut Taken,
+    ) -> Source {
+        let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_name(&field.name)));
+        let again = at.old.attributes.dropped.contains(&field.name);
+        let again = if again { "; a field of this name was dropped before" } else { "" };
+        if let Some(text) = field.attributes.default.as_ref().or(answered) {
+            return match literal::parse(text, &field.shape, &self.new, &self.new_facts) {
+                Ok(value) => {
+                    self.rule(at.step, place.into(), 2, Verdict::Implicit, format!("default {text}{again}"));
+                    Source::Value(value)
+                }
+                Err(why) => {
+                    self.fault(joined(&at.new.name, place), format!("default {text} is no {}: {why}", field.shape));
+                    Source::Unanswered
+                }
+            };
+        }
+        if let Some(fields) = self.gathered(at, old, field, place, matched, taken) {
+            self.rule(at.step, place.into(), 36, Verdict::Acknowledge, "put together from fields of the record");
+            return Source::Gathered(fields);
+        }
+        if self.new_facts.shape_has_empty(&self.new, &field.shape) {
+            self.rule(at.step, place.into(), 3, Verdict::Implicit, format!("empty{again}"));
+            return Source::Value(Value::Empty);
+        }
+        let line = format!("default = {{ {} = \"…\" }}", key(&at.answer_name(&field.name)));
+        let mut choices = vec![Choice::hook(&at.new.name)];
+        if !matches!(field.shape, Shape::Reference(_)) {
+            choices.insert(
+                0,
+                Choice::new(
+                    "say what old records get",
+                    Some(format!("#[record(default = …)] on {}", joined(&at.new.name, place))),
+                    Some(answer_line(&at.new.name, &line)),
+                ),
+            );
+        }
+        self.questions.push(Question {
+            step: at.step,
+            place: joined(&at.new.name, place),
+            rule: 3,
+            verdict: Verdict::Hook,
+            what: format!("{} is new, and has no empty value", field.shape),
+            candidates: Vec::new(),
+            choices,
+            unless: None,
+        });
+        Source::Unanswered
+    }
+
+    /// A new inline struct whose fields say where they come from.
+    fn gathered(
+        &mut self,
+        at: &At<'a>,
+        old: &'a [Field],
+        field: &'a Field,
+        place: &str,
+        matched: &Matched,
+        taken: &mut Taken,
+    ) -> Option<Fields> {
+        let number = self.new.number(inline_name(&field.shape)?)? as usize;
+        let described = &self.new.schema().types[number];
+        let Body::Struct(inner) = &described.body else { return None };
+        if !self.new_facts.says_sources[number] || self.gathers_left < inner.len() {
+            return None;
+        }
+        self.gathers_left -= inner.len();
+        let is_new = self.matched.old_of[number].is_none();
+        let mut made = Vec::with_capacity(inner.len());
+        for (position, part) in inner.iter().enumerate() {
+            let place = format!("{place}.{}", part.name);
+            let from = part.attributes.from.as_ref().filter(|_| is_new);
+            let found = from.and_then(|from| Some((from, self.resolve(old, from)?.0)));
+            let source = match found {
+                Some((from, path)) if taken.touches(&path) || matched.new_of[path[0]].is_some() => {
+                    self.fault(joined(&at.new.name, &place), format!("{from} is taken twice"));
+                    Source::Unanswered
+                }
+                Some((from, path)) => {
+                    let before = self.field_at(old, &path)?;
+                    let (cast, notes) = self.cast_field(at, before, from, part);
+                    self.rule_cast(at, before, from, part, &place, notes);
+                    taken.0.push(path.clone());
+                    Source::Field { path, cast }
+                }
+                None => self.added(at, old, part, &place, matched, taken),
+            };
+            made.push(FieldStep { field: position, source });
+        }
+        Some(Fields { made, dropped: Vec::new() })
+    }
+
+    /// An old field that does not go on as a whole.
+    fn ended(
+        &mut self,
+        at: &At<'a>,
+        path: Vec<usize>,
+        field: &'a Field,
+        name: &str,
+        rest: &Rest<'_>,
+        fields: &mut Fields,
+    ) {
+        if rest.taken.has(&path) {
+            return;
+        }
+        if rest.taken.has_within(&path) {
+            for (position, inner) in self.old_struct(&field.shape).unwrap_or_default().iter().enumerate() {
+                let path = [&path[..], &[position]].concat();
+                self.ended(at, path, inner, &format!("{name}.{}", inner.name), rest, fields);
+            }
+            return;
+        }
+        if self.is_acknowledged(at, name) {
+            let rule = if rest.added.iter().any(|new| new.shape == field.shape) { 7 } else { 4 };
+            self.rule(at.step, at.old_place(name), rule, Verdict::Acknowledge, "dropped");
+            fields.dropped.push(Dropped { path, check: None });
+            return;
+        }
+        let check = self.old_facts.shape_has_empty(&self.old, &field.shape).then(|| {
+            let check = self.check(at.old_number, at.old_place(name), CheckKind::Empty, false);
+            self.rule(at.step, at.old_place(name), 4, Verdict::Checked, "dropped, if every value is empty");
+            check
+        });
+        fields.dropped.push(Dropped { path, check });
+        if rest.is_asked {
+            return;
+        }
+        let tried = rest.added.iter().take(MAX_TRIED).copied();
+        let candidates: Vec<&Field> =
+            tried.filter(|new| self.is_castable(&field.shape, &new.shape)).take(MAX_LISTED).collect();
+        // A rename of empty values is not the same as a new field that gets another value.
+        let gets_another = fields.made.iter().any(|step| {
+            matches!(&step.source, Source::Value(value) if *value != Value::Empty)
+                && candidates.iter().any(|&new| new.name == rest.new[step.field].name)
+        });
+        self.ask_removed(at, field, name, &candidates, check.filter(|_| !gets_another));
+    }
+
+    fn ask_removed(&mut self, at: &At<'a>, field: &Field, name: &str, candidates: &[&Field], unless: Option<usize>) {
+        let answer_name = at.answer_name(name);
+        let mut choices: Vec<_> = candidates
+            .iter()
+            .map(|new| {
+                Choice::new(
+                    format!("renamed to {}, keep the values", new.name),
+                    Some(format!(
+                        "#[record({} = {})] on {}",
+                        if name.contains('.') { "from" } else { "was" },
+                        quoted(name),
+                        at.full_new(&new.name)
+                    )),
+                    (!name.contains('.')).then(|| rename_line(&at.new.name, &answer_name, &at.answer_name(&new.name))),
+                )
+            })
+            .collect();
+        choices.push(Choice::new(
+            "drop the values",
+            Some(format!("#[record(dropped({}))] on {}", quoted(&answer_name), at.new.name)),
+            Some(answer_line(&at.new.name, &drop_line(&answer_name))),
+        ));
+        let what = match candidates {
+            [] => format!("{} removed", field.shape),
+            [only] => {
+                format!("{} removed and {} {} added: rename, or drop and add?", field.shape, only.name, only.shape)
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(|new| &*new.name).collect();
+                format!("{} removed and {} added: rename, or drop and add?", field.shape, names.join(", "))
+            }
+        };
+        self.questions.push(Question {
+            step: at.step,
+            place: at.full_old(name),
+            rule: if candidates.is_empty() { 4 } else { 5 },
+            verdict: Verdict::Acknowledge,
+            what,
+            candidates: candidates.iter().map(|new| new.name.clone()).collect(),
+            choices,
+            unless,
+        });
+    }
+
+    fn field_clashes(&mut self, at: &At<'a>, matched: &Matched, old: &[Field], new: &[Field]) {
+        for Clash { new: number, old: olds } in &matched.clashes {
+            let name = &new[*number].name;
+            let mut choices: Vec<_> = olds
+                .iter()
+                .map(|&before| {
+                    let before = &old[before].name;
+                    let line = rename_line(&at.new.name, &at.answer_name(before), &at.answer_name(name));
+                    let means = if before == name { format!("{name} goes on") } else { format!("it was {before}") };
+                    Choice::new(means, None, Some(line))
+                })
+                .collect();
+            choices.push(Choice::hook(&at.new.name));
+            let names: Vec<_> = olds.iter().map(|&before| &*old[before].name).collect();
+            self.questions.push(Question {
+                step: at.step,
+                place: at.full_new(name),
+                rule: 9,
+                verdict: Verdict::Acknowledge,
+                what: format!("could go on from {}, and its names do not decide it", names.join(" or ")),
+                candidates: Vec::new(),
+                choices,
+                unless: None,
+            });
+        }
+    }
+
+    /// Says once what lies elsewhere now.
+    fn note_moves(&mut self, at: &At<'a>, old: &[Field], new: &[Field], fields: &Fields) {
+        let moves = |step: &FieldStep| match &step.source {
+            Source::Field { path, .. } => match path[..] {
+                [before] => old[before].offset != new[step.field].offset,
+                _ => false,
+            },
+            _ => false,
+        };
+        if fields.made.iter().any(moves) {
+            let place = at.variants.map(|(_, new)| format!("::{}", new.name)).unwrap_or_default();
+            self.rule(at.step, place, 1, Verdict::Implicit, "fields lie elsewhere");
+        }
+    }
+
+    /// An answer says that the field's values go.
+    fn is_answered_dropped(&self, at: &At<'a>, name: &str) -> bool {
+        at.answers.is_some_and(|answers| !answers.drop.is_empty() && answers.drop.contains(&at.answer_name(name)))
+    }
+
+    /// The program or an answer says that the field's values may go; what lies in it goes with it.
+    fn is_acknowledged(&self, at: &At<'a>, name: &str) -> bool {
+        let mut name = name;
+        loop {
+            if self.is_answered_dropped(at, name) || at.new.attributes.dropped.contains(&at.answer_name(name)) {
+                return true;
+            }
+            match name.rsplit_once('.') {
+                Some((around, _)) => name = around,
+                None => return false,
+            }
+        }
+    }
+
+    /// The old field at a path of positions.
+    pub(super) fn field_at(&self, old: &'a [Field], path: &[usize]) -> Option<&'a Field> {
+        let (&first, rest) = path.split_first()?;
+        let mut field = old.get(first)?;
+        for &position in rest {
+            field = self.old_struct(&field.shape)?.get(position)?;
+        }
+        Some(field)
+    }
+
+    fn path_name(&self, old: &'a [Field], path: &[usize]) -> String {
+        let names = (1..=path.len()).filter_map(|len| self.field_at(old, &path[..len]));
+        names.map(|field| &*field.name).collect::<Vec<_>>().join(".")
+    }
+}
+
+fn named(fields: &[Field]) -> Vec<Named<'_>> {
+    fields
+        .iter()
+        .map(|field| Named {
+            // A path of one name is a former name.
+            from: field.attributes.from.as_deref().filter(|from| !from.contains('.')),
+            ..Named::new(&field.name, &field.attributes.was)
+        })
+        .collect()
+}
+
+fn drop_line(name: &str) -> String {
+    format!("drop = [{}]", quoted(name))
+}

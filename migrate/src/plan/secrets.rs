@@ -1,0 +1,209 @@
+//! Marks that keep values out of dumps. A mark that is lost is asked about: the values it hid would show.
+
+use super::answers::{Answers, TypeAnswers};
+use super::between::{At, Planner, answer_line, inline_name};
+use super::model::{BodyStep, Fields, Source, TypeStep, Verdict};
+use super::question::{Choice, Question, quoted};
+use crate::schema::{Body, Field, Schema, SecretMode};
+
+/// Stands for the type itself among the names of its fields.
+pub(super) const WHOLE: &str = "*";
+
+/// Marks what an answer says stays secret.
+pub(super) fn keep(old: &Schema, new: &mut Schema, answers: &Answers) {
+    if answers.types.values().all(|answers| answers.keep_secret.is_empty()) {
+        return;
+    }
+    for described in &mut new.types {
+        let before = answers.rename.iter().find(|(_, new)| **new == described.name).map(|(old, _)| &**old);
+        let before = before.or(described.attributes.was.first().map(|name| &**name)).unwrap_or(&described.name);
+        let Some(kept) = answers.of(&described.name, before).filter(|kept| !kept.keep_secret.is_empty()) else {
+            continue;
+        };
+        let before = old.get(&described.name).or_else(|| old.get(before));
+        if kept.keep_secret.contains(WHOLE) && described.attributes.secret.is_none() {
+            let mode = before.and_then(|before| before.attributes.secret);
+            described.attributes.secret = Some(mode.unwrap_or(SecretMode::Default));
+        }
+        match (&mut described.body, before.map(|before| &before.body)) {
+            (Body::Struct(fields), before) => {
+                let before = before.and_then(|body| match body {
+                    Body::Struct(fields) => Some(&fields[..]),
+                    Body::Enum { .. } => None,
+                });
+                keep_fields(before.unwrap_or_default(), fields, "", kept);
+            }
+            (Body::Enum { variants, .. }, _) => {
+                for variant in variants {
+                    keep_fields(&[], &mut variant.fields, &format!("{}.", variant.name), kept);
+                }
+            }
+        }
+    }
+}
+
+fn keep_fields(old: &[Field], new: &mut [Field], prefix: &str, kept: &TypeAnswers) {
+    for field in new.iter_mut().filter(|field| field.attributes.secret.is_none()) {
+        let name = format!("{prefix}{}", field.name);
+        let renamed = kept.rename.iter().find(|(_, new)| **new == name).map(|(old, _)| old);
+        let former = field.attributes.was.iter().find(|was| kept.keep_secret.contains(&format!("{prefix}{was}")));
+        let is_kept = kept.keep_secret.contains(&name)
+            || renamed.is_some_and(|old| kept.keep_secret.contains(old))
+            || former.is_some();
+        if is_kept {
+            let names = [renamed, former, Some(&field.name)];
+            let before = names.into_iter().flatten().find_map(|name| old.iter().find(|field| field.name == *name));
+            let mode = before.and_then(|before| before.attributes.secret);
+            field.attributes.secret = Some(mode.unwrap_or(SecretMode::Default));
+        }
+    }
+}
+
+/// Asks about every mark that is lost.
+pub(super) fn ask(planner: &mut Planner<'_>, types: &[TypeStep]) {
+    for (number, step) in types.iter().enumerate() {
+        let (Some(old_number), Some(new_number)) = (step.old, step.new) else { continue };
+        let (old, new) = (&planner.old.schema().types[old_number], &planner.new.schema().types[new_number]);
+        let answers = planner.answers.of(&new.name, &old.name);
+        let at = At { step: number, old, old_number, new, variants: None, answers };
+        let by_name = |old: &[Field], new: &[Field]| -> Vec<(Vec<usize>, usize)> {
+            let named = |name: &str| old.iter().position(|field| field.name == name);
+            new.iter().enumerate().filter_map(|(at, field)| Some((vec![named(&field.name)?], at))).collect()
+        };
+        match (&step.body, &old.body, &new.body) {
+            (BodyStep::Same, Body::Struct(before), Body::Struct(after)) => {
+                let pairs: Vec<_> = (0..after.len()).map(|field| (vec![field], field)).collect();
+                ask_fields(planner, &at, before, after, &pairs);
+            }
+            (BodyStep::Struct(fields), Body::Struct(before), Body::Struct(after)) => {
+                ask_fields(planner, &at, before, after, &pairs(fields));
+                ask_gathered(planner, &at, before, fields, after);
+            }
+            (BodyStep::Hook, Body::Struct(before), Body::Struct(after)) => {
+                ask_fields(planner, &at, before, after, &by_name(before, after));
+            }
+            (BodyStep::Same, Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
+                for (one, other) in before.iter().zip(after) {
+                    let inner = At { variants: Some((one, other)), ..at };
+                    let pairs: Vec<_> = (0..other.fields.len()).map(|field| (vec![field], field)).collect();
+                    ask_fields(planner, &inner, &one.fields, &other.fields, &pairs);
+                }
+            }
+            (BodyStep::Enum(steps), Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
+                for (step, one) in steps.iter().zip(before) {
+                    let Some(other) = step.new.map(|position| &after[position]) else { continue };
+                    let inner = At { variants: Some((one, other)), ..at };
+                    ask_fields(planner, &inner, &one.fields, &other.fields, &pairs(&step.fields));
+                }
+            }
+            _ => {}
+        }
+        if old.attributes.secret.is_some() && new.attributes.secret.is_none() {
+            ask_one(planner, &at, WHOLE, WHOLE);
+        }
+    }
+}
+
+fn pairs(fields: &Fields) -> Vec<(Vec<usize>, usize)> {
+    let made = fields.made.iter().filter_map(|step| match &step.source {
+        Source::Field { path, .. } => Some((path.clone(), step.field)),
+        _ => None,
+    });
+    made.collect()
+}
+
+fn ask_fields<'a>(
+    planner: &mut Planner<'a>,
+    at: &At<'a>,
+    old: &'a [Field],
+    new: &[Field],
+    pairs: &[(Vec<usize>, usize)],
+) {
+    for (path, number) in pairs {
+        let after = &new[*number];
+        let (was, name) = was_secret(planner, at, old, path);
+        let is_kept = is_secret(planner, at, after);
+        // Where the type as a whole lost its mark, that is asked once.
+        let is_whole = at.old.attributes.secret.is_some() && at.new.attributes.secret.is_none();
+        match (was, is_kept) {
+            (true, false) if !is_whole => ask_one(planner, at, &name, &after.name),
+            (false, true) if at.new.attributes.secret.is_none() => {
+                planner.rule(at.step, at.new_place(&after.name), 40, Verdict::Implicit, "is secret now");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn ask_gathered<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], fields: &Fields, new: &'a [Field]) {
+    let mut open: Vec<(&Fields, &[Field], bool)> = vec![(fields, new, false)];
+    while let Some((fields, new, hidden)) = open.pop() {
+        for step in &fields.made {
+            let after = &new[step.field];
+            let Source::Gathered(inner) = &step.source else { continue };
+            let Some(described) = inline_name(&after.shape).and_then(|name| planner.new.get(name)) else { continue };
+            let Body::Struct(parts) = &described.body else { continue };
+            let hidden = hidden || is_secret(planner, at, after);
+            for (path, number) in pairs(inner) {
+                let (was, name) = was_secret(planner, at, old, &path);
+                if was && !hidden && !is_secret(planner, at, &parts[number]) {
+                    ask_one(planner, at, &name, &parts[number].name);
+                }
+            }
+            open.push((inner, parts, hidden));
+        }
+    }
+}
+
+/// Whether an old value was hidden by its field, its type, or what is around it; and its name.
+fn was_secret<'a>(planner: &Planner<'a>, at: &At<'a>, old: &'a [Field], path: &[usize]) -> (bool, String) {
+    let mut is = at.old.attributes.secret.is_some();
+    let mut name = String::new();
+    for len in 1..=path.len() {
+        let Some(field) = planner.field_at(old, &path[..len]) else { continue };
+        is |= field.attributes.secret.is_some();
+        if len < path.len() {
+            let around = inline_name(&field.shape).and_then(|name| planner.old.get(name));
+            is |= around.is_some_and(|around| around.attributes.secret.is_some());
+            name.push_str(&field.name);
+            name.push('.');
+        } else {
+            name.push_str(&field.name);
+        }
+    }
+    (is, name)
+}
+
+fn is_secret(planner: &Planner<'_>, at: &At<'_>, field: &Field) -> bool {
+    let inner = inline_name(&field.shape).and_then(|name| planner.new.get(name));
+    field.attributes.secret.is_some()
+        || at.new.attributes.secret.is_some()
+        || inner.is_some_and(|inner| inner.attributes.secret.is_some())
+}
+
+fn ask_one(planner: &mut Planner<'_>, at: &At<'_>, before: &str, after: &str) {
+    let is_whole = before == WHOLE;
+    let answer_name = if is_whole { WHOLE.into() } else { at.answer_name(before) };
+    let new_name = if is_whole { WHOLE.into() } else { at.answer_name(after) };
+    let said = |answers: &TypeAnswers| answers.unsecret.contains(&answer_name) || answers.unsecret.contains(&new_name);
+    let place = if is_whole { String::new() } else { at.new_place(after) };
+    if at.answers.is_some_and(said) {
+        planner.rule(at.step, place, 40, Verdict::Acknowledge, "is no longer secret");
+        return;
+    }
+    let on = if is_whole { at.new.name.clone() } else { at.full_new(after) };
+    let line = |key: &str| Some(answer_line(&at.new.name, &format!("{key} = [{}]", quoted(&answer_name))));
+    planner.questions.push(Question {
+        step: at.step,
+        place: if is_whole { at.old.name.clone() } else { at.full_old(before) },
+        rule: 40,
+        verdict: Verdict::Acknowledge,
+        what: "loses its secret mark: its values would appear in future dumps".into(),
+        candidates: Vec::new(),
+        choices: vec![
+            Choice::new("keep it secret", Some(format!("#[record(secret)] on {on}")), line("keep_secret")),
+            Choice::new("accept", None, line("unsecret")),
+        ],
+        unless: None,
+    });
+}
