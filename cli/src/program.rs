@@ -164,7 +164,8 @@ impl Asked {
 
     fn parse(&self, line: io::Result<Vec<u8>>) -> Result<Line, Failure> {
         let line = line.map_err(|error| self.nonsense(&error.to_string()))?;
-        serde_json::from_slice(&line).map_err(|error| self.nonsense(&format!("a line is not what it should be: {error}")))
+        serde_json::from_slice(&line)
+            .map_err(|error| self.nonsense(&format!("a line is not what it should be: {error}")))
     }
 
     fn silent(&self, cause: &str) -> Failure {
@@ -202,7 +203,8 @@ impl Told {
         failure.cause = self.cause;
         if let Some(record) = self.record {
             let file = file.display();
-            failure.help = Some(format!("image show {file} '{record}'   ; mend the hook or the record, then run again"));
+            failure.help =
+                Some(format!("image show {file} '{record}'   ; mend the hook or the record, then run again"));
         }
         failure
     }

@@ -61,7 +61,7 @@ pub fn hold<S: TypeSet>(file: &str) {
 
 /// What may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+pub enum Wish {
     /// Nothing.
     Check,
     /// A file that is missing.
@@ -71,7 +71,10 @@ enum Wish {
 }
 
 /// Whether the types are those of the file, with a note on what was written; else why not.
-fn held(types: &Types, file: &Path, wish: Wish) -> Result<Option<String>, String> {
+///
+/// # Errors
+/// Why the test fails.
+pub fn held(types: &Types, file: &Path, wish: Wish) -> Result<Option<String>, String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let schema = types.schema();
     let write = || fs::write(file, schema.to_json()).map_err(|error| format!("writing {}: {error}", file.display()));
@@ -131,108 +134,4 @@ fn unanswered(plan: &Plan) -> Option<Refusal> {
     }
     let questions = plan.questions.iter().map(|question| (question.clone(), None)).collect();
     Some(Refusal { faults: plan.faults.clone(), questions, failures: Vec::new() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    mod before {
-        use crate::{Record, Text};
-
-        #[derive(Record)]
-        pub(super) struct Task {
-            pub(super) id: u32,
-            pub(super) title: Text,
-        }
-    }
-
-    mod answered {
-        use crate::{Record, Text};
-
-        #[derive(Record)]
-        pub(super) struct Task {
-            pub(super) id: u64,
-            #[record(was = "title")]
-            pub(super) name: Text,
-            #[record(default = 3)]
-            pub(super) priority: u8,
-        }
-    }
-
-    mod unanswered {
-        use crate::{Record, Text};
-
-        #[derive(Record)]
-        pub(super) struct Task {
-            pub(super) id: u32,
-            pub(super) name: Text,
-        }
-    }
-
-    fn types<S: TypeSet>() -> Types {
-        Types::of::<S>().unwrap()
-    }
-
-    #[test]
-    fn the_file_is_begun_once_and_has_the_same_bytes_every_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("schema.lock");
-        let types = types::<before::Task>();
-        assert!(held(&types, &file, Wish::Check).unwrap_err().contains("run `cargo test` once and commit"));
-        assert!(!file.exists());
-        assert!(held(&types, &file, Wish::Begin).unwrap().unwrap().contains("commit it"));
-        let written = fs::read(&file).unwrap();
-        for wish in [Wish::Check, Wish::Begin, Wish::Renew] {
-            assert_eq!(held(&types, &file, wish), Ok(None));
-        }
-        fs::remove_file(&file).unwrap();
-        held(&types, &file, Wish::Begin).unwrap();
-        assert_eq!(fs::read(&file).unwrap(), written);
-    }
-
-    #[test]
-    fn a_change_that_is_answered_asks_for_a_new_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("schema.lock");
-        held(&types::<before::Task>(), &file, Wish::Begin).unwrap();
-        let written = fs::read(&file).unwrap();
-        let changed = types::<answered::Task>();
-        for wish in [Wish::Check, Wish::Begin] {
-            let why = held(&changed, &file, wish).unwrap_err();
-            assert!(why.contains("priority") && why.contains("HEAP_SCHEMA_LOCK=write cargo test"), "{why}");
-            assert_eq!(fs::read(&file).unwrap(), written, "a failing test writes nothing");
-        }
-        assert!(held(&changed, &file, Wish::Renew).unwrap().unwrap().contains("renewed"));
-        assert_eq!(held(&changed, &file, Wish::Check), Ok(None));
-    }
-
-    #[test]
-    fn a_change_that_nobody_explained_is_refused_until_it_is_answered() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("schema.lock");
-        let (before, changed) = (types::<before::Task>(), types::<unanswered::Task>());
-        held(&before, &file, Wish::Begin).unwrap();
-        for wish in [Wish::Check, Wish::Begin, Wish::Renew] {
-            let why = held(&changed, &file, wish).unwrap_err();
-            assert!(why.contains("Task.title") && why.contains("was = \"title\""), "{why}");
-            assert!(why.contains("migrations/"), "{why}");
-        }
-        let answers = folder.path().join(answers_file(before.schema(), changed.schema()));
-        fs::create_dir(answers.parent().unwrap()).unwrap();
-        fs::write(&answers, "[Task]\nrename = { title = \"name\" }\n").unwrap();
-        assert!(held(&changed, &file, Wish::Check).unwrap_err().contains("old heaps follow"));
-        fs::write(&answers, "[Task]\nrename = { title = \"nmae\" }\n").unwrap();
-        assert!(held(&changed, &file, Wish::Check).unwrap_err().contains("nmae"));
-    }
-
-    #[test]
-    fn a_file_that_is_no_schema_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("schema.lock");
-        for text in ["", "{", "[[[[", "{\"types\":7}"] {
-            fs::write(&file, text).unwrap();
-            assert!(held(&types::<before::Task>(), &file, Wish::Begin).unwrap_err().contains("schema.lock"));
-        }
-    }
 }

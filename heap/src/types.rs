@@ -61,7 +61,8 @@ impl Types {
             let why = "the name is that of a former layout".to_owned();
             return Err(Error::Unsupported { name: former.name.clone(), why });
         }
-        let checked = schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() });
+        let checked =
+            schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() });
         checked.and_then(|()| describe::check_sizes(&schema))?;
         Ok(Self { schema, hooks: BTreeMap::new() })
     }

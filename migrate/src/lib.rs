@@ -12,6 +12,7 @@ mod check;
 mod convert;
 mod fingerprint;
 mod former;
+mod json_stub;
 mod layout;
 mod path;
 mod plan;

@@ -15,8 +15,8 @@ use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
-use super::receipt;
 use super::progress::{OnProgress, Progress};
+use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};

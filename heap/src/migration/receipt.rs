@@ -16,7 +16,8 @@ pub(crate) fn of(plan: &Plan, findings: &Findings) -> Receipt {
 
 fn of_type(plan: &Plan, findings: &Findings, step: &migrate::TypeStep) -> Option<TypeReceipt> {
     let (old, new) = (step.old?, step.new?);
-    let (migrate::BodyStep::Struct(fields), migrate::Body::Struct(old_fields)) = (&step.body, &plan.old.types[old].body)
+    let (migrate::BodyStep::Struct(fields), migrate::Body::Struct(old_fields)) =
+        (&step.body, &plan.old.types[old].body)
     else {
         return Some(TypeReceipt { name: plan.new.types[new].name.clone(), ..TypeReceipt::default() });
     };

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use migrate::Refusal;
 
-use crate::figures;
 use crate::failure::Failure;
+use crate::figures;
 
 /// As a failure. `yes` says that the answers were to be guessed, which is never done.
 pub(super) fn failure(refusal: &Refusal, file: &Path, yes: bool) -> Failure {
@@ -30,10 +30,8 @@ pub(super) fn failure(refusal: &Refusal, file: &Path, yes: bool) -> Failure {
     } else {
         format!("{} ambiguous changes need answers; nothing was changed", questions.len())
     };
-    let mut help: Vec<String> = failures
-        .iter()
-        .map(|failure| format!("mend the records, or write a hook for {}", failure.name))
-        .collect();
+    let mut help: Vec<String> =
+        failures.iter().map(|failure| format!("mend the records, or write a hook for {}", failure.name)).collect();
     if !faults.is_empty() {
         help.push(format!("correct the attributes of the types, or {file}"));
     }

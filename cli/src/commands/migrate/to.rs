@@ -229,9 +229,7 @@ impl Considered {
     /// What a program said, with what only the command knows.
     fn explained(&self, failure: Failure, program: &str) -> Failure {
         match (failure.code, &failure.help) {
-            ("IMG-0703", None) => {
-                failure.help(format!("image migrate {} --to {program} --plan", self.heap.display()))
-            }
+            ("IMG-0703", None) => failure.help(format!("image migrate {} --to {program} --plan", self.heap.display())),
             ("IMG-0705", _) => Failure {
                 message: failure.message.replace("is unchanged", &format!("is unchanged (still {})", self.old)),
                 ..failure
@@ -278,7 +276,9 @@ impl Watch {
     fn new(on_terminal: bool) -> Self {
         let target = if on_terminal { ProgressDrawTarget::stdout() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("  rewrite     [{bar:30}] {human_pos} of {human_len}  {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("  rewrite     [{bar:30}] {human_pos} of {human_len}  {elapsed}")
+        {
             bar.set_style(style.progress_chars("#- "));
         }
         Self { bar, seen: Arc::default() }
