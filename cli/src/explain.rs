@@ -369,6 +369,23 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "`image --version` names this version; take a newer one, or a build for a platform that has the part.",
     ),
     entry(
+        "IMG-0710",
+        Exit::Decision,
+        "commits were made since the migration",
+        "Rolling a migration back gives the heap the state before it, so everything committed since would be lost. \
+         Those commits wrote to what old and new state share, so the old state is no longer whole either.",
+        "Go on with the migrated heap (`image keep` frees the room), or migrate back: with a down hook, or a plan whose \
+         steps all have an inverse.",
+    ),
+    entry(
+        "IMG-0711",
+        Exit::NotFound,
+        "there is no migration to roll back",
+        "The heap was never migrated, its migration was rolled back already, or the way back was given up with \
+         `image keep`.",
+        "`image info --history` shows what migrations did. To go back, migrate with a down hook or an inverse plan.",
+    ),
+    entry(
         "IMG-0801",
         Exit::Busy,
         "the heap is open elsewhere",
@@ -441,6 +458,10 @@ mod tests {
         ("IMG-0602", Exit::Decision),
         // It stands with the other questions of secrets, and a person decides whether they leave.
         ("IMG-0613", Exit::Decision),
+        // They stand with the other refusals of migrations: a person decides what becomes of the commits, and a way back
+        // that is not there is not found.
+        ("IMG-0710", Exit::Decision),
+        ("IMG-0711", Exit::NotFound),
         // It stands with the other limits; to a script a full disk is an I/O error.
         ("IMG-0803", Exit::Io),
     ];

@@ -214,6 +214,13 @@ impl From<heap::Error> for Failure {
                 Self::new(code, format!("{} cannot be read as a heap or an image", path.display())).cause(fault)
             }
             heap::Error::Corrupt { at, what } => Self::new(code, format!("damaged at {at}")).cause(what),
+            heap::Error::MovedOn { .. } => Self::new(code, error.to_string())
+                .cause("what is kept is the heap as it was before the migration")
+                .help("migrate back with a down hook or an inverse plan"),
+            heap::Error::NothingKept { ref path } => {
+                let help = format!("image info --history {}", path.display());
+                Self::new(code, error.to_string()).help(help)
+            }
             heap::Error::Busy { .. } => Self::new(code, error.to_string()).help("image ps"),
             error => Self::new(code, error.to_string()),
         }

@@ -15,12 +15,13 @@ use std::time::{Duration, Instant, SystemTime};
 use heap::control;
 use heap::format::catalog::TableKind;
 use heap::format::header::{ByteOrder, FileState, HOLDS_SECRETS, Header};
+use heap::format::history::{DroppedField, Kept, Receipt, ReceiptKind, TypeReceipt};
 use heap::read::{Catalog, Checks, Reader, read_header};
 use image::inspect::{Found, View};
 use image::manifest::Manifest;
 use image::{DumpOptions, DumpSource, Dumped, FileReport, Held, OutputFile, Replace, Secrets};
 
-use crate::commands::{dump, export, info, secrets, show, types, verify};
+use crate::commands::{dump, export, info, keep, migrate, secrets, show, types, verify};
 use crate::failure::Failure;
 
 pub(crate) use migration::{Pending, State, lock, migrate, pending, sample, schema, verified};
@@ -168,8 +169,55 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             stats: stats(opened, header, catalog),
             manifest: manifest(reader)?,
             open_in: control::for_heap(file).map(|info| info.pid),
-            history: Vec::new(),
+            history: catalog.history().receipts.iter().map(receipt).collect(),
         })
+    })
+}
+
+fn receipt(receipt: &Receipt) -> info::Receipt {
+    let dropped = |field: &DroppedField| info::Dropped { name: field.name.clone(), shape: field.shape.clone() };
+    let converted = |described: &TypeReceipt| info::Converted {
+        name: described.name.clone(),
+        records: described.records,
+        census: described.census.clone(),
+        dropped: described.dropped.iter().map(dropped).collect(),
+    };
+    info::Receipt {
+        kind: match receipt.kind {
+            ReceiptKind::Migrated => info::ReceiptKind::Migrated,
+            ReceiptKind::RolledBack => info::ReceiptKind::RolledBack,
+            ReceiptKind::Kept => info::ReceiptKind::Kept,
+        },
+        sequence: receipt.sequence,
+        time: receipt.time,
+        from: hexadecimal(&receipt.from),
+        to: hexadecimal(&receipt.to),
+        program: receipt.program.clone(),
+        types: receipt.types.iter().map(converted).collect(),
+    }
+}
+
+/// Gives up the way back.
+pub(crate) fn keep(file: &Path) -> Result<keep::Report, Failure> {
+    let given_up = heap::keep(file).map_err(|error| Failure::about(file, error.into()))?;
+    Ok(keep::Report {
+        file: file.display().to_string(),
+        sequence: given_up.as_ref().map(|given_up| given_up.sequence.number()),
+        bytes: given_up.map_or(0, |given_up| given_up.len),
+    })
+}
+
+/// Undoes the last migration.
+pub(crate) fn rollback(file: &Path) -> Result<migrate::RolledBack, Failure> {
+    let begun = Instant::now();
+    let done = heap::rollback(file).map_err(|error| Failure::about(file, error.into()))?;
+    Ok(migrate::RolledBack {
+        file: file.display().to_string(),
+        from: hexadecimal(&done.from),
+        to: hexadecimal(&done.to),
+        sequence: done.sequence.number(),
+        as_of: done.as_of.number(),
+        seconds: begun.elapsed().as_secs_f64(),
     })
 }
 
@@ -183,6 +231,7 @@ fn stats(opened: &Opened, header: &Header, catalog: &Catalog) -> info::Stats {
         arena_bytes: catalog.extents().iter().map(|extent| extent.entry.len).sum(),
         slots_live: tables().map(|entry| entry.live).sum(),
         slots_free: tables().map(|entry| entry.used - entry.live).sum(),
+        kept_bytes: catalog.history().kept.as_ref().map_or(0, Kept::len),
         log_bytes,
         checkpoint_sequence: header.sequence,
         checkpoint_lag: opened.sequence() - header.sequence,

@@ -35,6 +35,8 @@ pub(crate) struct Introduction {
     pub(crate) program: String,
     /// Names of the types that have hooks.
     pub(crate) hooks: Vec<String>,
+    /// Whether something runs over the whole heap when all records are converted.
+    pub(crate) after: bool,
     /// The types, as a schema's JSON.
     pub(crate) schema: String,
 }
@@ -58,7 +60,9 @@ struct Line {
     program: String,
     #[serde(default)]
     hooks: Vec<String>,
-    schema: Option<serde_json::Value>,
+    #[serde(default)]
+    after: bool,
+    schema: Option<String>,
     begun: Option<u64>,
     converted: Option<u64>,
     #[serde(default)]
@@ -82,7 +86,7 @@ pub(crate) fn introduction(program: &Path) -> Result<Introduction, Failure> {
     let asked = Asked::start(program, "schema".into(), None)?;
     let line = asked.first()?;
     let Some(schema) = line.schema else { return Err(asked.nonsense("the line has no schema")) };
-    Ok(Introduction { program: line.program, hooks: line.hooks, schema: schema.to_string() })
+    Ok(Introduction { program: line.program, hooks: line.hooks, after: line.after, schema })
 }
 
 /// Has a program migrate a heap to its types, by its hooks.

@@ -33,6 +33,8 @@ pub(crate) struct Program {
     pub(crate) name: String,
     /// Names of the types that it makes by hooks.
     pub(crate) hooks: Vec<String>,
+    /// Whether it does something with the whole heap when all records are converted.
+    pub(crate) after: bool,
 }
 
 /// What a file is, by its first bytes.
@@ -52,7 +54,7 @@ impl Target {
             Kind::Other => {
                 let said = program::introduction(path)?;
                 let schema = Schema::from_json(&said.schema).map_err(|error| no_schema(path, &error))?;
-                let program = Program { name: said.program, hooks: said.hooks };
+                let program = Program { name: said.program, hooks: said.hooks, after: said.after };
                 (types(path, schema)?, Some(program))
             }
         };

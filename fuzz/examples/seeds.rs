@@ -6,6 +6,7 @@ use std::path::Path;
 
 use heap::format::catalog::{CatalogRoot, ROOT_AT, Stream};
 use heap::format::frame::Operation;
+use heap::read::{Checks, Reader};
 use heap_fuzz::samples;
 use image::manifest::{Manifest, Provenance, RedactedField, Redaction, TypeTotal};
 
@@ -46,7 +47,7 @@ fn main() {
         write("path", &number.to_string(), path.as_bytes());
     }
 
-    for choice in 0..4 {
+    for choice in 0..5 {
         let patch = |what, within, place: u16, value: u64| {
             [&[what, within][..], &place.to_le_bytes(), &value.to_le_bytes()].concat()
         };
@@ -56,6 +57,12 @@ fn main() {
         write("heap", &format!("{choice}-whole"), &[choice]);
         write("image", &format!("{choice}-whole"), &[choice, 0]);
     }
+
+    let migrated = &samples::heaps()[4].bytes;
+    let reader = Reader::open(&migrated[..], samples::path(), Checks::Strict).expect("the heap opens");
+    let history = reader.catalog().history();
+    write("history", "kept", &history.to_bytes());
+    write("history", "receipts", &history.without_kept().to_bytes());
 
     let root = heap[ROOT_AT as usize..].first_chunk().expect("the file has a root");
     let root = CatalogRoot::parse(root, heap.len() as u64).expect("the heap is valid");

@@ -14,10 +14,12 @@ pub fn path() -> &'static Path {
     Path::new("fuzzed")
 }
 
-/// Small live heaps: records of all kinds of fields with a list in its own slot and one with a buffer, and maps with
-/// and without inner nodes.
+/// Small live heaps: records of all kinds of fields with a list in its own slot and one with a buffer, maps with and
+/// without inner nodes, and a heap that keeps the one that it was before a migration.
 pub fn heaps() -> Vec<Valid> {
-    let fixtures = [sample::board(2), sample::board(7), sample::maps(3), sample::maps(40)];
+    let mut migrated = sample::board(3);
+    migrated.before = Some(Box::new(sample::board(2)));
+    let fixtures = [sample::board(2), sample::board(7), sample::maps(3), sample::maps(40), migrated];
     fixtures.iter().map(|fixture| Valid::new(fixture.file())).collect()
 }
 

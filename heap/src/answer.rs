@@ -51,11 +51,20 @@ const VERSION: u32 = 1;
 /// Then `image migrate board.heap --to target/debug/board` knows the program's types and hooks. The heap is opened, and
 /// the hooks run, in this process, as the program itself would do it.
 pub fn answer<S: TypeSet>() {
+    answer_if_asked(Types::of::<S>);
+}
+
+/// Answers the `image` command as [`answer`] does, of types with what runs [after](Types::after) a migration.
+pub fn answer_with(types: &Types) {
+    answer_if_asked(|| Ok(types.clone()));
+}
+
+fn answer_if_asked(types: impl FnOnce() -> Result<Types>) {
     let Some(asked) = std::env::var_os(ASKS) else { return };
     let Some((number, wish)) = Wish::parse(&asked) else { return };
     // Nobody listens where the variable has outlived the one who asked.
     let Ok(file) = raw::take_inherited(number) else { return };
-    let told = Speaker::new(file).answer(wish, Types::of::<S>());
+    let told = Speaker::new(file).answer(wish, types());
     process::exit(i32::from(told.is_err()));
 }
 
@@ -171,8 +180,9 @@ fn introduction(types: Option<&Types>) -> Value {
     let mut line = json!({ "image": VERSION, "program": announce::program_name() });
     if let Some(types) = types {
         line["hooks"] = types.hooked().collect();
-        // A schema's own JSON is whole; here it is a part of a line.
-        line["schema"] = serde_json::from_str(&types.schema().to_json()).expect("a schema's JSON is JSON");
+        line["after"] = types.after_all().is_some().into();
+        // As a text, for its own JSON has more than one line, and numbers that not every reader takes.
+        line["schema"] = types.schema().to_json().into();
     }
     line
 }

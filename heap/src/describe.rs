@@ -1,9 +1,9 @@
 //! Collecting the descriptors of a program's types. Everything is by value: there is no list of all types anywhere.
 
 use std::any::{TypeId, type_name};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use migrate::{Body, Schema, Shape, TypeDescriptor, TypeIndex};
+use migrate::{Body, Schema, Shape, TypeAttributes, TypeDescriptor, TypeIndex};
 
 use crate::error::{Error, Result};
 use crate::field::{Field, Key, Record};
@@ -79,6 +79,8 @@ pub struct Describer {
     names: HashMap<String, TypeId>,
     depth: Depth,
     purpose: Purpose,
+    /// Types that are named and not described.
+    referenced: BTreeSet<String>,
     /// Hooks of the types, by their names.
     hooks: BTreeMap<String, Vec<Hook>>,
     fault: Option<Error>,
@@ -94,6 +96,11 @@ enum Depth {
     Names,
 }
 
+/// Stands for a type of which nothing is known but that references name it.
+fn unknown(name: String) -> TypeDescriptor {
+    TypeDescriptor { name, size: 8, align: 8, body: Body::Struct(Vec::new()), attributes: TypeAttributes::default() }
+}
+
 /// What the descriptors are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Purpose {
@@ -102,7 +109,8 @@ enum Purpose {
     Binding,
     /// To be migrated to: the hooks are wanted too.
     Migrating,
-    /// To be the old type of a hook. The new type has its name, and may be named by its references.
+    /// To be the old type of a hook. Its references name types of the program, which are not described: they may have
+    /// the names of types that lie in it.
     Old,
 }
 
@@ -172,7 +180,8 @@ impl Describer {
     }
 
     pub(crate) fn finish_with_hooks(self) -> Result<(Description, BTreeMap<String, Vec<Hook>>)> {
-        let Self { schema, records, elements, hooks, fault, .. } = self;
+        let Self { mut schema, records, elements, hooks, referenced, names, fault, .. } = self;
+        schema.types.extend(referenced.into_iter().filter(|name| !names.contains_key(name)).map(unknown));
         match fault {
             Some(fault) => Err(fault),
             None => Ok((Description { schema, records, elements }, hooks)),
@@ -198,13 +207,9 @@ impl Describer {
         if self.depth == Depth::Names || self.defined.contains_key(&id) {
             return Shape::Inline(name);
         }
-        if self.names.contains_key(&name) {
-            if self.purpose != Purpose::Old {
-                self.fault.get_or_insert(Error::SameName(name.clone()));
-            }
-            return Shape::Inline(name);
+        if self.names.insert(name.clone(), id).is_some() {
+            self.fault.get_or_insert(Error::SameName(name.clone()));
         }
-        self.names.insert(name.clone(), id);
         self.defined.insert(id, name.clone());
         let descriptor = describe(self);
         self.measure::<T>(size_of::<T>());
@@ -216,7 +221,11 @@ impl Describer {
     /// The name of a record type that something refers to; it is described too.
     pub fn record<T: Record>(&mut self) -> String {
         let name = T::name();
-        T::describe(self);
+        if self.purpose == Purpose::Old {
+            self.referenced.insert(name.clone());
+        } else {
+            T::describe(self);
+        }
         name
     }
 

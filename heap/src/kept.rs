@@ -39,6 +39,7 @@ pub(crate) struct Before {
 impl Before {
     /// The catalog of a heap that was just opened, and its registry. Later there may be extents, tables and shapes that
     /// no commit has written yet.
+    #[cfg_attr(not(test), allow(dead_code, reason = "what migrates at open calls it"))]
     pub(crate) fn of(catalog: &Catalog, registry: &Registry) -> Self {
         Self {
             tables: catalog.tables.iter().flat_map(|table| table.entry.to_bytes()).collect(),
@@ -126,16 +127,23 @@ pub(crate) fn keep(shared: &Shared, moment: Moment, durability: Durability) -> R
     let before = state.catalog.history();
     let Some(kept) = &before.kept else { return Ok(()) };
     if planted!(shared.storage, KeptRunsReusedAtOnce) {
-        let runs = kept.runs.clone();
-        runs.into_iter().for_each(|run| state.catalog.file.give_up(0, run.at, run.len));
+        for run in kept.runs.clone() {
+            state.catalog.file.give_up(0, run.at, run.len);
+        }
         state.catalog.file.release(0);
     }
-    let mut history = state.catalog.history().without_kept();
-    let migrated = history.receipts.iter().rfind(|receipt| receipt.kind == ReceiptKind::Migrated);
-    let (from, to) = migrated.map_or_else(Default::default, |migrated| (migrated.from, migrated.to));
-    history.receipts.push(moment.receipt(ReceiptKind::Kept, state.sequence + 1, from, to));
+    let history = given_up(state.catalog.history(), moment, state.sequence + 1);
     state.catalog.set_history(history);
     tx.commit_with(durability).map(|_| ())
+}
+
+/// The history after the commit that gives up the way back.
+pub(crate) fn given_up(history: &History, moment: Moment, sequence: u64) -> History {
+    let mut history = history.without_kept();
+    let migrated = history.receipts.iter().rfind(|receipt| receipt.kind == ReceiptKind::Migrated);
+    let (from, to) = migrated.map_or_else(Default::default, |migrated| (migrated.from, migrated.to));
+    history.receipts.push(moment.receipt(ReceiptKind::Kept, sequence, from, to));
+    history
 }
 
 /// The history after the flip, should all these extents get other room.

@@ -76,8 +76,6 @@ pub mod read;
 #[cfg(feature = "arena")]
 mod recover;
 #[cfg(feature = "arena")]
-mod roll_back;
-#[cfg(feature = "arena")]
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
@@ -101,6 +99,8 @@ mod types;
 pub mod verify;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod walk;
+#[cfg(feature = "arena")]
+mod way_back;
 
 #[cfg(feature = "arena")]
 pub use heap_derive::Record;
@@ -110,7 +110,7 @@ pub(crate) use raw::field;
 pub use error::{Corruption, Error, Place, RecordName, Result};
 #[cfg(feature = "arena")]
 pub use {
-    answer::answer,
+    answer::{answer, answer_with},
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
     front::Heap,
@@ -118,12 +118,12 @@ pub use {
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
     migration::{OnProgress, Progress},
     options::{Migrate, Options},
-    roll_back::{RolledBack, rollback, rollback_with},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
     types::{TypeSet, Types},
+    way_back::{GivenUp, RolledBack, keep, rollback},
 };
 
 #[cfg(feature = "arena")]

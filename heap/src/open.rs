@@ -79,7 +79,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     let passed = match &options.types {
         Some(types) => {
             let source = BaseSource(storage);
-            migration::pass(&**storage, source, &header, types, (options.migrate, &options.answers))?
+            migration::pass(&**storage, source, &header, types, &options)?
         }
         None => None,
     };

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use migrate::Answers;
-
 use crate::migration::OnProgress;
 use crate::transaction::Durability;
 use crate::types::Types;
@@ -42,10 +40,10 @@ pub struct Options {
     /// The program's record types. When the heap's layouts differ from theirs, opening migrates it. Default: none are
     /// named; each type is compared with the heap's when it is first used, and must be equal.
     pub types: Option<Types>,
+    /// What was decided about a migration, where the types do not say it. Default: nothing.
+    pub answers: migrate::Answers,
     /// What opening does where the layouts differ. Default [`Migrate::Automatic`].
     pub migrate: Migrate,
-    /// What people have decided about this migration, beside what the types say. Default: nothing.
-    pub answers: Answers,
     /// Is told how far a migration is. Default: nobody.
     pub on_progress: Option<OnProgress>,
 }
@@ -59,8 +57,6 @@ pub enum Migrate {
     Automatic,
     /// It returns [`Error::Pending`](crate::Error::Pending), with the plan, and changes nothing.
     PlanOnly,
-    /// It returns [`Error::Refused`](crate::Error::Refused), whatever the plan says.
-    Refuse,
 }
 
 impl Default for Options {
@@ -76,8 +72,8 @@ impl Default for Options {
             announce: true,
             background: true,
             types: None,
+            answers: migrate::Answers::default(),
             migrate: Migrate::Automatic,
-            answers: Answers::default(),
             on_progress: None,
         }
     }

@@ -9,6 +9,7 @@
 //! in it since, and what was written into a record between its first change and its removal was never its own.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use migrate::{ByteOrder, HandleAt, Program, Programs, Target};
 
@@ -24,25 +25,52 @@ use crate::walk::{self, Held, Named};
 
 /// A handle that appeared in the slot with this header.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Appeared {
+struct Appeared {
     header: u64,
     held: Held,
 }
 
-/// What changed hands in records that were written past the transaction's undo: a migration's.
+/// Records that a migration wrote anew, past the transaction's undo: what each held before. What it holds now is seen at
+/// the commit.
 #[derive(Debug, Default)]
 pub(crate) struct Moved {
-    released: Vec<u64>,
-    appeared: Vec<Appeared>,
+    /// Tables of such records: their saved bytes say nothing more.
+    tables: HashSet<u32>,
+    /// Offset of a record's header, and where its handles end in `held`.
+    records: Vec<(u64, usize)>,
+    held: Vec<Held>,
 }
 
 impl Moved {
-    /// A record with its header at this offset held the handles `before`, and holds `after`.
-    pub(crate) fn note(&mut self, view: View<'_>, header: u64, mut before: Vec<Held>, mut after: Vec<Held>) {
-        forget_moved(&mut before, &mut after);
-        let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
-        self.released.extend(gone.map(|value| value.at));
-        self.appeared.extend(after.into_iter().map(|held| Appeared { header, held }));
+    /// A record of this table, with its header at this offset, held these handles.
+    pub(crate) fn note(&mut self, table: u32, header: u64, before: impl FnOnce(&mut Vec<Held>)) {
+        self.tables.insert(table);
+        before(&mut self.held);
+        self.records.push((header, self.held.len()));
+    }
+
+    /// What vanished from the records, and what appeared in them.
+    fn changes(
+        &self,
+        state: &State,
+        programs: &Programs,
+        view: View<'_>,
+        released: &mut Vec<u64>,
+        appeared: &mut Vec<Appeared>,
+    ) {
+        let mut start = 0;
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for &(header, end) in &self.records {
+            before.clear();
+            after.clear();
+            before.extend_from_slice(&self.held[start..end]);
+            start = end;
+            // It may have been removed since.
+            if slot::kind_number(view.word(header)) > Kind::Free as u8 {
+                slot_handles(state, programs, view, header, &mut |held| after.push(held));
+            }
+            note_changes(view, header, &mut before, &mut after, released, appeared);
+        }
     }
 }
 
@@ -57,9 +85,14 @@ pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) 
 /// Gives every value that changed hands its new owner; the values that lost theirs, some of which found another.
 fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>, moved: Moved) -> Result<Vec<u64>> {
     let programs = &*state.programs;
-    let Moved { mut released, mut appeared } = moved;
+    let mut released = Vec::new();
+    let mut appeared = Vec::new();
+    moved.changes(state, programs, raw.view(), &mut released, &mut appeared);
     for number in 0..raw.undo().saved.len() {
         let saved = raw.undo().saved[number];
+        if !moved.tables.is_empty() && moved.tables.contains(&state.table_of(raw.space(), saved.header)) {
+            continue;
+        }
         changes_of(state, programs, raw.view(), raw.undo().old_bytes(saved), saved, &mut released, &mut appeared);
     }
     release(state, programs, raw, &mut released, &appeared);
@@ -103,10 +136,21 @@ fn changes_of(
     if slot::kind_number(view.word(saved.header)) > Kind::Free as u8 {
         handles_of(state, programs, view, saved, new, &mut |held| after.push(held));
     }
-    forget_moved(&mut before, &mut after);
-    let gone = before.into_iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
+    note_changes(view, saved.header, &mut before, &mut after, released, appeared);
+}
+
+fn note_changes(
+    view: View<'_>,
+    header: u64,
+    before: &mut Vec<Held>,
+    after: &mut Vec<Held>,
+    released: &mut Vec<u64>,
+    appeared: &mut Vec<Appeared>,
+) {
+    forget_moved(before, after);
+    let gone = before.iter().filter(|held| held.named.is_owned()).filter_map(|held| view.value(held.bits));
     released.extend(gone.map(|value| value.at));
-    appeared.extend(after.into_iter().map(|held| Appeared { header: saved.header, held }));
+    appeared.extend(after.iter().map(|&held| Appeared { header, held }));
 }
 
 /// Whether a slot that was kept because it was freed had been kept by the same transaction, with older bytes.

@@ -1,5 +1,7 @@
 //! Saving: what is in memory becomes a heap file of its own.
 //!
+//! The receipts of migrations come along; the way back, and the extents that are kept for it, do not.
+//!
 //! Its extents are those of the arena, side by side in the new file, the small ones first. They, the streams of the
 //! catalog and the checksums are laid out before anything is written, so the file is written once.
 
@@ -81,11 +83,13 @@ impl Plan {
         let mut extents = catalog.extents().to_vec();
         let tables = catalog.tables.iter().flat_map(|table| table.entry.to_bytes()).collect();
         let roots = catalog.roots().flat_map(RootEntry::to_bytes).collect();
+        let history = catalog.history().without_kept().to_bytes();
         let sized = [
             (Stream::Registry, registry.len()),
             (Stream::Tables, catalog.tables.len() * crate::format::catalog::TABLE_ENTRY),
             (Stream::Extents, extents.len() * crate::format::catalog::EXTENT_ENTRY),
             (Stream::Roots, catalog.roots().count() * crate::format::catalog::ROOT_ENTRY),
+            (Stream::History, history.len()),
         ];
         let mut root = CatalogRoot::default();
         let mut end = ROOT_AT + BLOCK;
@@ -97,7 +101,7 @@ impl Plan {
         end = place(&mut extents, end);
         let written: Vec<u8> = extents.iter().flat_map(ExtentEntry::to_bytes).collect();
         let bytes = [(Stream::Registry, registry), (Stream::Tables, tables), (Stream::Extents, written)];
-        let streams = bytes.into_iter().chain([(Stream::Roots, roots)]);
+        let streams = bytes.into_iter().chain([(Stream::Roots, roots), (Stream::History, history)]);
         let streams = streams.map(|(stream, bytes)| (root.streams[stream as usize], bytes));
         let streams = streams.filter(|(run, _)| run.at != 0).collect();
         // One entry for each block, those of the checksums included.

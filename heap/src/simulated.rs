@@ -9,9 +9,9 @@ use crate::front::Heap;
 use crate::kept::Moment;
 use crate::open::{self, Door};
 use crate::options::Options;
-use crate::roll_back::{self, RolledBack};
 use crate::storage::Storage;
 use crate::storage::simulated::{Image, SimulatedDisk};
+use crate::way_back::{self, RolledBack};
 
 /// The files of a new heap, everything that is drawn following from a seed.
 pub fn empty(seed: u64) -> Image {
@@ -44,5 +44,5 @@ pub fn rollback(disk: &Arc<SimulatedDisk>, options: &Options) -> Result<RolledBa
     let storage = Arc::clone(disk);
     let storage: Arc<dyn Storage> = storage;
     let moment = Moment { time: 0, program: "simulated".into() };
-    roll_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment)
+    way_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment)
 }

@@ -535,7 +535,9 @@ impl State {
         self.map = FileMap::default();
         let mut extents: Vec<&ExtentEntry> = self.catalog.extents().iter().filter(|extent| extent.len > 0).collect();
         extents.sort_unstable_by_key(|extent| (extent.region, extent.offset));
-        extents.into_iter().for_each(|extent| self.map.add(extent));
+        for extent in extents {
+            self.map.add(extent);
+        }
     }
 
     /// Extents that were given other room have the one they had before, and so has the history.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use migrate::Schema;
 
@@ -9,6 +10,7 @@ use crate::describe::{self, Describer};
 use crate::error::{Error, Result};
 use crate::field::Record;
 use crate::migration::Hook;
+use crate::transaction::Transaction;
 
 /// The record types that a program keeps in a heap, and every type they name: what opening a heap compares its layouts
 /// with, and migrates it to.
@@ -32,7 +34,11 @@ use crate::migration::Hook;
 pub struct Types {
     schema: Schema,
     hooks: BTreeMap<String, Vec<Hook>>,
+    after: Option<Arc<After>>,
 }
+
+/// What runs when all records of a migration are converted.
+type After = dyn Fn(&mut Transaction<'_>) -> Result<()> + Send + Sync;
 
 impl Types {
     /// A record type, or a tuple of several, and every type they name.
@@ -43,7 +49,7 @@ impl Types {
         let mut describer = Describer::with_hooks();
         S::describe_all(&mut describer);
         let (description, hooks) = describer.finish_with_hooks()?;
-        let types = Self { schema: description.schema, hooks };
+        let types = Self { schema: description.schema, hooks, after: None };
         types
             .schema
             .check()
@@ -64,7 +70,20 @@ impl Types {
         let checked =
             schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() });
         checked.and_then(|()| describe::check_sizes(&schema))?;
-        Ok(Self { schema, hooks: BTreeMap::new() })
+        Ok(Self { schema, ..Self::default() })
+    }
+
+    /// Has a migration run this over the whole heap, when all its records are converted and before its commit: for types
+    /// that are joined or split across records. When it fails or panics, nothing was migrated.
+    #[must_use]
+    pub fn after(mut self, run: impl Fn(&mut Transaction<'_>) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.after = Some(Arc::new(run));
+        self
+    }
+
+    /// What is to run when all records are converted.
+    pub(crate) fn after_all(&self) -> Option<&After> {
+        self.after.as_deref()
     }
 
     /// The descriptors.

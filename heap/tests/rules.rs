@@ -201,11 +201,15 @@ fn rule_09_two_fields_change_names() {
     it!(old: { pub a: u64, pub b: u64 });
     it!(new: { #[record(was = "b")] pub a: u64, #[record(was = "a")] pub b: u64 });
     let stored = Stored::new(|_| Ok(vec![old::It { a: 1, b: 2 }]));
-    // Each name is still there: to take both from the other one is a decision that `was` alone may not make.
-    let refusal = stored.refuses::<new::It>();
+    stored.migrates::<new::It>(|read, records| assert_eq!((read[records[0]].a, read[records[0]].b), (2, 1)));
+    // It happened once: another change, with the same words still there, does not turn them round again.
+    it!(more: { #[record(was = "b")] pub a: u64, #[record(was = "a")] pub b: u64, pub c: u8 });
+    stored.migrates::<more::It>(|read, records| assert_eq!((read[records[0]].a, read[records[0]].b), (2, 1)));
+    // Half of it said leaves one value without a place.
+    it!(half: { #[record(was = "b")] pub a: u64, pub b: u64 });
+    let stored = Stored::new(|_| Ok(vec![old::It { a: 1, b: 2 }]));
+    let refusal = stored.refuses::<half::It>();
     assert!(refusal.contains("It.a"), "{refusal}");
-    it!(from: { #[record(from = "b")] pub a: u64, #[record(from = "a")] pub b: u64 });
-    stored.migrates::<from::It>(|read, records| assert_eq!((read[records[0]].a, read[records[0]].b), (2, 1)));
 }
 
 #[test]
@@ -249,10 +253,10 @@ macro_rules! checked {
             $({
                 let mut all = fits();
                 all.push(old::It { a: $not });
-                let count = all.len();
+                let last = all.len() - 1;
                 let refusal = Stored::new(|_| Ok(all)).refuses::<new::It>();
-                assert!(refusal.contains(&format!("1 of {count}")), "{refusal}");
-                assert!(refusal.contains(&format!("It#{}", count - 1)), "{refusal}");
+                assert!(refusal.contains("1 of "), "{refusal}");
+                assert!(refusal.contains(&format!("It#{last}")), "{refusal}");
             })*
         }
     };

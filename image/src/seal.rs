@@ -1,7 +1,8 @@
 //! Sealing: a heap at one moment becomes an image.
 //!
 //! Blocks are copied in their order, once, through one buffer. What no part of the catalog owns becomes zeros, and
-//! the checksums move behind everything else, so that they and the content hash are known when they are written. The
+//! the checksums move behind everything else, so that they and the content hash are known when they are written. What is
+//! kept of the heap before a migration is no part of its state and stays behind; the receipts come along. The
 //! same heap gives the same bytes, and sealing an image again gives that image.
 
 use std::io::{Seek, SeekFrom, Write};
@@ -108,6 +109,8 @@ struct Layout {
     root: CatalogRoot,
     /// What is copied, sorted: offset, bytes that mean something, and length in whole blocks.
     runs: Vec<(u64, u64, u64)>,
+    /// The history as it travels; the file's may hold more.
+    history: Vec<u8>,
     /// Length of the content with block 0.
     len: u64,
 }
@@ -116,6 +119,12 @@ impl Layout {
     fn of<S: Source>(reader: &Reader<S>) -> Self {
         let catalog = reader.catalog();
         let mut root = *catalog.root();
+        let history = catalog.history().without_kept().to_bytes();
+        let run = &mut root.streams[Stream::History as usize];
+        *run = match history.len() as u64 {
+            0 => Run::default(),
+            len => Run { capacity: whole_blocks(len), len, ..*run },
+        };
         let streams = root.streams.iter().enumerate().filter(|(number, _)| *number != Stream::Checksums as usize);
         let streams = streams.map(|(_, run)| (run.at, run.len, run.capacity)).filter(|run| run.2 > 0);
         let extents = catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len, extent.entry.len));
@@ -130,7 +139,7 @@ impl Layout {
         }
         let checksums = Run { at: end, capacity: own * BLOCK, len: (before + own) * 4 };
         root.streams[Stream::Checksums as usize] = checksums;
-        Self { root, runs, len: end + checksums.capacity }
+        Self { root, runs, history, len: end + checksums.capacity }
     }
 
     /// Writes everything behind block 0, and returns its hash.
@@ -150,7 +159,12 @@ impl Layout {
                 // Behind the used part of a stream there are no values, and no checksums that would have to be right.
                 let meaning = (start + used).saturating_sub(at).min(piece.len() as u64);
                 let blocks = whole_blocks(meaning) as usize;
-                reader.read_blocks(at, &mut piece[..blocks])?;
+                if start == self.root.streams[Stream::History as usize].at {
+                    let from = (at - start) as usize;
+                    piece[..meaning as usize].copy_from_slice(&self.history[from..from + meaning as usize]);
+                } else {
+                    reader.read_blocks(at, &mut piece[..blocks])?;
+                }
                 piece[meaning as usize..].fill(0);
                 copier.blocks(piece)?;
                 at += piece.len() as u64;
@@ -246,6 +260,30 @@ mod tests {
         // The old checksums' blocks belong to nothing now, and neither do blocks behind them.
         file.extend_from_slice(&vec![0xaa; 4 * BLOCK as usize]);
         assert_eq!(sealed(&open(&file).unwrap()), image);
+    }
+
+    /// What a migration dropped may be why it was made.
+    #[test]
+    fn what_is_kept_for_the_way_back_does_not_travel_and_the_receipts_do() {
+        let file_after = |text: &str| {
+            let mut fixture = board(3);
+            let mut before = fixture.clone();
+            before.text(text);
+            fixture.before = Some(Box::new(before));
+            fixture.file()
+        };
+        let (file, other) = (file_after("a canary"), file_after("a parrot"));
+        let holds_canary = |file: &[u8]| file.windows(8).any(|window| window == b"a canary");
+        assert!(holds_canary(&file) && verify(&file).is_ok());
+        let image = sealed(&open(&file).unwrap());
+        assert!(!holds_canary(&image));
+        assert_eq!(image, sealed(&open(&other).unwrap()));
+        verify(&image).unwrap();
+        let (kept, image_opened) = (open(&file).unwrap(), open(&image).unwrap());
+        let history = kept.catalog().history();
+        assert!(history.kept.is_some() && !history.receipts.is_empty());
+        assert_eq!(*image_opened.catalog().history(), history.without_kept());
+        assert_eq!(sealed(&image_opened), image);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use heap::format::BLOCK;
 use heap::format::header::{FileState, Header, PAGE};
-use heap::read::{Checks, Reader, Source};
-use heap::verify::Report;
+use heap::read::{Checks, Reader, Shown, Source};
+use heap::verify::{Report, Verifier};
 
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -40,40 +40,41 @@ impl FileReport {
     pub fn of<S: Source>(reader: &Reader<S>) -> Result<Self> {
         let header = reader.header().clone();
         reader.check_published()?;
-        let values = heap::verify::verify(&reader.load()?, reader.catalog(), reader.header())?;
-        // Last: it says that the whole is damaged, where the others say which place.
-        let manifest = match header.state {
-            FileState::Image => Some(check_image(reader)?),
-            FileState::Live => None,
+        let mut verifier = Verifier::new(reader.catalog(), reader.header())?;
+        let (values, manifest) = match header.state {
+            FileState::Live => (verifier.finish(&reader.load()?)?, None),
+            FileState::Image => {
+                let mut hasher = blake3::Hasher::new();
+                let loaded = reader.load_showing(|Shown { bytes, region }| {
+                    hasher.update(bytes);
+                    if let Some((position, come)) = region {
+                        verifier.see(position, come);
+                    }
+                })?;
+                let values = verifier.finish(&loaded)?;
+                // Last: the hash says that the whole is damaged, where the others say which place.
+                (values, Some(check_image(reader, hasher.finalize().as_bytes())?))
+            }
         };
         let blocks = header.file_len / BLOCK;
         Ok(Self { header, manifest, blocks, values })
     }
 }
 
-/// What is sealed besides the values: the content hash, the manifest, and that nothing else is in the file.
-fn check_image<S: Source>(reader: &Reader<S>) -> Result<Manifest> {
+/// What is sealed besides the values: the hash of what was read, the manifest, and that nothing else is in the file.
+fn check_image<S: Source>(reader: &Reader<S>, content_hash: &[u8; 32]) -> Result<Manifest> {
     let header = reader.header();
     let source = reader.source().base();
-    let read = |at, bytes: &mut [u8]| source.read_at(at, bytes).map_err(|error| Error::io("reading the image", error));
     let len = source.len().map_err(|error| Error::io("asking for the image's length", error))?;
     if header.manifest_at.checked_add(header.manifest_len) != Some(len) {
         return Err(Error::Content(format!("it is {len} bytes long")));
     }
-    let mut buffer = vec![0; 64 * BLOCK as usize];
-    read(PAGE as u64, &mut buffer[..BLOCK as usize - PAGE])?;
-    if buffer.iter().any(|&byte| byte != 0) {
+    let mut rest = vec![0; BLOCK as usize - PAGE];
+    source.read_at(PAGE as u64, &mut rest).map_err(|error| Error::io("reading the image", error))?;
+    if rest.iter().any(|&byte| byte != 0) {
         return Err(Error::Content("block 0 holds more than a header".into()));
     }
-    let mut hasher = blake3::Hasher::new();
-    let mut at = BLOCK;
-    while at < header.file_len {
-        let piece = (header.file_len - at).min(buffer.len() as u64) as usize;
-        read(at, &mut buffer[..piece])?;
-        hasher.update(&buffer[..piece]);
-        at += piece as u64;
-    }
-    if *hasher.finalize().as_bytes() != header.content_hash {
+    if *content_hash != header.content_hash {
         return Err(Error::Content("its hash is another".into()));
     }
     let manifest = Manifest::read(source, header.manifest_at, header.manifest_len)?;

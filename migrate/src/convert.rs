@@ -20,11 +20,14 @@ mod join;
 mod named;
 mod number;
 mod run;
+mod scan;
 mod shapes;
 mod values;
+mod written;
 
 pub use code::{Conversion, Converter, Job, JobKind};
 pub use run::{Slots, SlotsMut};
+pub use scan::{Lookup, Part, Scan};
 
 use crate::schema::Shape;
 

@@ -12,7 +12,7 @@ mod check;
 mod convert;
 mod fingerprint;
 mod former;
-mod json_stub;
+mod json;
 mod layout;
 mod path;
 mod plan;
@@ -21,7 +21,9 @@ mod schema;
 mod shape;
 
 pub use archive::MAX_ARCHIVE;
-pub use convert::{Conversion, ConversionError, Converter, Job, JobKind, Misfit, Outside, Slots, SlotsMut, Unfit};
+pub use convert::{
+    Conversion, ConversionError, Converter, Job, JobKind, Lookup, Misfit, Outside, Part, Scan, Slots, SlotsMut, Unfit,
+};
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};
 pub use path::field_path;
@@ -30,7 +32,7 @@ pub use plan::{
     Fields, Finding, Findings, MAX_ANSWERS, Offender, Plan, Question, Refusal, Ruling, Source, TypeAnswers, TypeStep,
     Value, VariantStep, Verdict,
 };
-pub use program::{EntryProgram, HandleAt, Presence, Program, Programs, Target, ValueFault};
+pub use program::{EntryProgram, HandleAt, HandleRun, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
     TypeAttributes, TypeDescriptor, Variant,

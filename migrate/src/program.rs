@@ -50,6 +50,19 @@ pub struct HandleAt {
     pub word: u64,
 }
 
+/// Handles side by side in every value of a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandleRun {
+    /// Offset of the first in the value.
+    pub at: usize,
+    /// How many there are.
+    pub count: usize,
+    /// What each must name.
+    pub target: Target,
+    /// Whether each may be zero.
+    pub presence: Presence,
+}
+
 /// A byte of a value that its shape does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ValueFault {
@@ -95,6 +108,8 @@ pub struct Program {
     loops: u32,
     /// Whether a value may have bytes that hold nothing.
     padding: bool,
+    /// Whether a value may hold handles of values that it owns.
+    owns: bool,
     /// Bit n: a handle may lie in the word at 8n; all bits where words behind the 64th, or loops, have handles.
     handle_words: u64,
 }
@@ -226,7 +241,8 @@ impl Program {
                 Step::Zero { .. } | Step::Niche { .. } | Step::Tagged { .. } | Step::Enum { .. } => self.padding = true,
                 Step::Repeat { .. } => looping = true,
                 Step::Mask { padding, .. } => self.padding |= padding != 0,
-                Step::Handles { at, count, .. } => {
+                Step::Handles { at, count, target, .. } => {
+                    self.owns |= target.is_owned();
                     let words = (at / 8)..(at / 8).saturating_add(count);
                     self.handle_words |=
                         if looping || words.end > 64 { u64::MAX } else { words.fold(0, |mask, word| mask | 1 << word) };
@@ -249,6 +265,12 @@ impl Program {
         self.handle_words != 0
     }
 
+    /// Whether a value may hold handles of values that it owns.
+    #[inline]
+    pub const fn owns(&self) -> bool {
+        self.owns
+    }
+
     /// Whether a handle may lie in one of the words, a bit for each of the first 64; further words are not told
     /// apart from these.
     #[inline]
@@ -269,6 +291,17 @@ impl Program {
             [Step::Handles { at: 0, count: 1, target, presence }] if self.size == 8 => Some((target, presence)),
             _ => None,
         }
+    }
+
+    /// The handles of a value, when nothing else must hold of its bytes.
+    pub fn only_handles(&self) -> Option<Vec<HandleRun>> {
+        let run = |step: &Step| match *step {
+            Step::Handles { at, count, target, presence } => {
+                Some(HandleRun { at: at as usize, count: count as usize, target, presence })
+            }
+            _ => None,
+        };
+        self.steps.iter().map(run).collect()
     }
 
     /// Checks a value, and shows each handle in it to `visit`, in the order of their offsets.

@@ -228,6 +228,9 @@ pub enum SchemaError {
     /// The archive's bytes are not an archive of this kind.
     #[error("the descriptors are not a valid archive: {0}")]
     Archive(String),
+    /// The text is not one of this kind.
+    #[error("the descriptors cannot be read: {0}")]
+    Json(String),
     /// The descriptors contradict themselves or each other.
     #[error("{place}: {what}")]
     Inconsistent {

@@ -100,6 +100,25 @@ pub struct FlatNode {
     pub edges: [Option<Ref<FlatNode>>; 4],
 }
 
+/// What a flat node becomes: other order, half as exact a score, and flags.
+#[derive(Record, Debug, Clone, Copy)]
+#[record(name = "FlatNode")]
+pub struct NextNode {
+    /// Its name.
+    pub name: [u8; NAME],
+    /// The next node of the cycle.
+    pub next: Option<Ref<NextNode>>,
+    /// Where its edges lead.
+    pub edges: [Option<Ref<NextNode>>; 4],
+    /// Its number.
+    pub id: u64,
+    /// Its score.
+    pub score: f32,
+    /// Something new.
+    #[record(default = 7)]
+    pub flags: u32,
+}
+
 /// A node that owns a text and a list.
 #[derive(Record, Debug, Clone, Copy)]
 pub struct RichNode {

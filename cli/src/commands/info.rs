@@ -10,7 +10,6 @@ use crate::failure::{Exit, Failure};
 use crate::figures;
 use crate::library;
 use crate::output::Output;
-use crate::table::{Align, Table};
 
 /// What `image info` takes.
 #[derive(Debug, clap::Args)]
@@ -18,7 +17,7 @@ pub(crate) struct Options {
     /// A heap file or an image
     #[arg(value_name = "HEAP")]
     pub(crate) file: PathBuf,
-    /// Also list the schemas that the heap has had
+    /// Also tell what migrations did
     #[arg(long)]
     history: bool,
 }
@@ -54,8 +53,8 @@ pub(crate) struct Report {
     pub(crate) manifest: Option<Manifest>,
     /// The process that has the heap open.
     pub(crate) open_in: Option<u32>,
-    /// The schemas it has had, the oldest first.
-    pub(crate) history: Vec<Migration>,
+    /// What migrations did, the oldest first.
+    pub(crate) history: Vec<Receipt>,
 }
 
 /// A heap or an image.
@@ -86,6 +85,8 @@ pub(crate) struct Stats {
     pub(crate) slots_live: u64,
     /// Slots that were in use before and are free.
     pub(crate) slots_free: u64,
+    /// Bytes of the file that are kept for the way back from a migration.
+    pub(crate) kept_bytes: u64,
     /// Bytes of the log that a recovery would read.
     pub(crate) log_bytes: u64,
     /// Sequence of the last commit that the file itself holds.
@@ -109,13 +110,57 @@ pub(crate) struct Manifest {
     pub(crate) holds_secrets: bool,
 }
 
-/// A change of schema.
+/// A change of schema, or its end.
 #[derive(Debug, Serialize)]
-pub(crate) struct Migration {
-    /// The commit that made it.
+pub(crate) struct Receipt {
+    /// What happened.
+    pub(crate) kind: ReceiptKind,
+    /// The commit that did it.
     pub(crate) sequence: u64,
+    /// When, in milliseconds since 1970.
+    pub(crate) time: u64,
+    /// Fingerprint of the schema before, in hexadecimal digits.
+    pub(crate) from: String,
     /// Fingerprint of the schema from then on.
-    pub(crate) schema: String,
+    pub(crate) to: String,
+    /// The program that did it.
+    pub(crate) program: String,
+    /// The types whose records were converted.
+    pub(crate) types: Vec<Converted>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ReceiptKind {
+    /// A migration.
+    Migrated,
+    /// It was undone.
+    RolledBack,
+    /// The way back was given up.
+    Kept,
+}
+
+/// What a migration did to one type.
+#[derive(Debug, Serialize)]
+pub(crate) struct Converted {
+    /// Its declared name.
+    pub(crate) name: String,
+    /// How many records were converted.
+    pub(crate) records: u64,
+    /// What became of each field, and what was proved of its values.
+    pub(crate) census: Vec<String>,
+    /// The fields that are no more.
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// A field that is no more.
+#[derive(Debug, Serialize)]
+pub(crate) struct Dropped {
+    /// Its name, which is reserved.
+    pub(crate) name: String,
+    /// What it held.
+    pub(crate) shape: String,
 }
 
 /// Tells what the file is.
@@ -155,14 +200,7 @@ impl Report {
         for root in &self.roots {
             output.line(format_args!("  root      {} is {}", quoted(&root.name, 64), visible(&root.record)))?;
         }
-        if self.history.is_empty() {
-            return Ok(());
-        }
-        let mut table = Table::new(&[("  SINCE COMMIT", Align::Right), ("SCHEMA", Align::Left)]);
-        for migration in &self.history {
-            table.row([figures::count(migration.sequence), migration.schema.clone()]);
-        }
-        output.table(&table)
+        self.history.iter().try_for_each(|receipt| receipt.print(output))
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -183,15 +221,50 @@ impl Report {
             let lag = figures::counted(stats.checkpoint_lag, "commit");
             facts.push(("log", format!("{}, {lag} after the last checkpoint", figures::size(stats.log_bytes))));
         }
+        if stats.kept_bytes > 0 {
+            let kept = figures::size(stats.kept_bytes);
+            facts.push(("kept", format!("{kept} of before the last migration; image keep gives them up")));
+        }
         if let Some(pid) = self.open_in {
             facts.push(("open in", format!("process {pid}")));
         }
         if let Some(manifest) = &self.manifest {
             facts.push(("program", visible(&manifest.program)));
             facts.extend(manifest.host.as_ref().map(|host| ("host", visible(host))));
-            let made = manifest.made.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since)));
-            facts.extend(made.map(|moment| ("made", figures::ago(moment, SystemTime::now()))));
+            facts.extend(manifest.made.and_then(ago).map(|made| ("made", made)));
         }
         facts
     }
+}
+
+impl Receipt {
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        let what = match self.kind {
+            ReceiptKind::Migrated => "migrated",
+            ReceiptKind::RolledBack => "rolled back",
+            ReceiptKind::Kept => "gave up the way back of",
+        };
+        let (from, to, program) = (&self.from[..8], &self.to[..8], visible(&self.program));
+        let when = ago(self.time).map(|ago| format!(", {ago}")).unwrap_or_default();
+        let commit = figures::count(self.sequence);
+        output.line(format_args!("commit {commit} {what} {from} → {to} by {program}{when}"))?;
+        for converted in &self.types {
+            let records = figures::counted(converted.records, "record");
+            output.line(format_args!("  {}  {records}", visible(&converted.name)))?;
+            for line in &converted.census {
+                output.line(format_args!("    {}", visible(line)))?;
+            }
+            for field in &converted.dropped {
+                let (name, shape) = (visible(&field.name), visible(&field.shape));
+                output.line(format_args!("    - {name} {shape} dropped; the name is reserved"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How long ago a moment in milliseconds since 1970 is, as far as calendars go.
+fn ago(since: u64) -> Option<String> {
+    let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since))?;
+    Some(figures::ago(moment, SystemTime::now()))
 }

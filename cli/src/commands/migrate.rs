@@ -7,33 +7,79 @@ mod to;
 
 use std::path::PathBuf;
 
+use clap::ArgGroup;
+use serde::Serialize;
+
 use crate::failure::{Exit, Failure};
+use crate::figures;
+use crate::library;
 use crate::output::Output;
 
 /// What `image migrate` takes.
+// They are the flags of a command line, each independent of the others.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("wish").required(true).args(["to", "rollback"])))]
 pub(crate) struct Options {
-    /// A heap file
+    /// A heap that no program has open
     #[arg(value_name = "HEAP")]
-    heap: PathBuf,
+    file: PathBuf,
     /// Whose types the records are to have: a program that calls heap::answer, or a schema.json
     #[arg(long, value_name = "PROGRAM")]
-    to: PathBuf,
+    to: Option<PathBuf>,
     /// Only print the plan
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, requires = "to", conflicts_with = "check")]
     plan: bool,
     /// Only tell whether there is anything to do
-    #[arg(long)]
+    #[arg(long, requires = "to")]
     check: bool,
     /// Ask nothing; what is not answered is refused
-    #[arg(long)]
+    #[arg(long, requires = "to")]
     yes: bool,
     /// Where answers are kept [default: migrations/OLD-NEW.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, requires = "to", value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Undo the last migration; possible while no commit was made since
+    #[arg(long)]
+    rollback: bool,
 }
 
-/// Migrates the heap, or tells what that would do.
+/// A migration that was undone.
+#[derive(Debug, Serialize)]
+pub(crate) struct RolledBack {
+    /// The file.
+    pub(crate) file: String,
+    /// Fingerprint of the schema that the migration had led to, in hexadecimal digits.
+    pub(crate) from: String,
+    /// Fingerprint of the schema that the heap has again.
+    pub(crate) to: String,
+    /// The commit that did it.
+    pub(crate) sequence: u64,
+    /// The commit whose state the heap has again.
+    pub(crate) as_of: u64,
+    /// How long it took.
+    pub(crate) seconds: f64,
+}
+
+/// Migrates, or undoes it.
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failure> {
-    to::run(options, &options.to, output)
+    if let Some(to) = &options.to {
+        return to::run(options, to, output);
+    }
+    library::rollback(&options.file)?.print(output)?;
+    Ok(Exit::Done)
+}
+
+impl RolledBack {
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        if output.is_json() {
+            return output.json(self);
+        }
+        output.line(format_args!(
+            "rolled back to {} (commit {}) in {:.0} ms; 0 commits were made since, none lost",
+            &self.to[..8],
+            figures::count(self.as_of),
+            self.seconds * 1000.0,
+        ))
+    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod dump;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod info;
+pub(crate) mod keep;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod open;
@@ -33,9 +34,10 @@ pub(crate) fn run(command: Command, output: &mut Output) -> Result<Exit, Failure
         Command::Info(options) => info::run(&options, output),
         Command::Types(options) => types::run(&options, output),
         Command::Schema(options) => schema::run(&options, output),
-        Command::Migrate(options) => migrate::run(&options, output),
         Command::Show(options) => show::run(&options, output),
         Command::Verify(options) => verify::run(&options, output),
+        Command::Migrate(options) => migrate::run(&options, output),
+        Command::Keep(options) => keep::run(&options, output),
         Command::Explain(options) => explain::run(&options, output),
         Command::Export(options) => export::run(&options, output),
         Command::Completions(options) => completions::run(&options, output),

@@ -123,13 +123,31 @@ impl<'a> Judge<'a> {
         }
         let heap = simulated::open(disk, options()).map_err(|error| error.to_string())?;
         let found = dump(&heap.read());
+        let history = heap.history().map_err(|error| error.to_string())?;
         disk.kill();
         if expected != found {
             return Err(format!("commit {} is\n{found}and was\n{expected}", header.sequence));
         }
+        if history.kept.is_some_and(|kept| kept.sequence == header.sequence) {
+            self.way_back(disk.image(), header.sequence, position).map_err(|why| format!("the way back: {why}"))?;
+        }
         self.good.known().insert(key);
         self.opened += 1;
         Ok(header.sequence)
+    }
+
+    /// A migration that is the last commit can be rolled back, and the state is then that of the commit before it.
+    fn way_back(&self, image: Image, sequence: u64, position: usize) -> Verdict {
+        let disk = self.story.disk(image);
+        disk.revive();
+        simulated::rollback(&disk, &options()).map_err(|error| error.to_string())?;
+        let heap = simulated::open(&disk, options()).map_err(|error| error.to_string())?;
+        let found = dump(&heap.read());
+        disk.kill();
+        match self.story.version_at(sequence - 1, position) {
+            Some((_, expected)) if expected == found => Ok(()),
+            expected => Err(format!("found\n{found}expected\n{expected:?}")),
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::format::history::ReceiptKind;
 use crate::guard::Reader;
+use crate::kept::{self, Before, Flip, Moment};
 use crate::raw::laws::{Board, Left, Right, Wide};
 use crate::storage::simulated::{Image, Journal, SimulatedDisk};
 use crate::{Durability, Error, Heap, Options, Read, Record, Ref, Result, Transaction, simulated};
@@ -133,8 +135,78 @@ impl Life {
         durability: Durability,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
     ) -> Result<()> {
+        self.commit_as(durability, change, |tx| tx.commit_with(durability))
+    }
+
+    /// A migration, of a heap that was just opened: some extents are written anew although nothing in them changed.
+    pub(super) fn migrate(
+        &mut self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let shared = &self.heap().shared;
+        let before = Before::of(&shared.state().catalog, shared.binder().registry());
+        let replaced = (0..shared.state().catalog.extents().len() as u32).step_by(3).collect();
+        let moment = Moment { time: 1, program: "laws".into() };
+        let flip = Flip { before, replaced, receipt: moment.receipt(ReceiptKind::Migrated, 0, [1; 16], [2; 16]) };
+        self.commit_as(durability, change, |tx| tx.commit_flip(durability, flip))
+    }
+
+    /// The way back is given up.
+    pub(super) fn keep(&mut self, durability: Durability) -> Result<()> {
+        let moment = Moment { time: 2, program: "laws".into() };
+        let shared = Arc::clone(&self.heap().shared);
+        if shared.state().catalog.history().kept.is_none() {
+            return kept::keep(&shared, moment, durability);
+        }
+        let finish = |tx: Transaction<'_>| {
+            drop(tx);
+            kept::keep(&shared, moment, durability)?;
+            Ok(crate::Sequence(shared.state().sequence))
+        };
+        self.commit_as(durability, |_| Ok(()), finish)
+    }
+
+    /// The last migration is rolled back, while nobody has the heap open; whether there was one, and nothing after it.
+    pub(super) fn roll_back_migration(&mut self) -> Result<bool> {
+        assert!(self.heap.is_none());
+        let (before, next) = (self.now.returned, self.now.returned + 1);
+        let Some(old) = before.checked_sub(1).and_then(|old| self.version(old)).cloned() else { return Ok(false) };
+        self.version_begins(next, old);
+        let done = simulated::rollback(&self.disk, &options());
+        match &done {
+            Ok(done) => {
+                assert_eq!(done.sequence.number(), next);
+                self.now = Told { durable: next, returned: next, begun: next };
+            }
+            Err(Error::NoRoom(_) | Error::MovedOn { .. } | Error::NothingKept { .. }) => self.now.begun = before,
+            Err(_) => {}
+        }
+        self.tell();
+        match done {
+            Err(Error::MovedOn { .. } | Error::NothingKept { .. }) => Ok(false),
+            done => done.map(|_| true),
+        }
+    }
+
+    /// From here on the disk may hold this state as this commit.
+    fn version_begins(&mut self, number: u64, state: String) {
+        if self.versions.len() as u64 == number {
+            self.versions.push(Vec::new());
+        }
+        self.versions[number as usize].push((self.disk.position(), state));
+        self.now.begun = number;
+        self.tell();
+    }
+
+    fn commit_as(
+        &mut self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
+        finish: impl FnOnce(Transaction<'_>) -> Result<crate::Sequence>,
+    ) -> Result<()> {
         let heap = self.heap.take().expect("the heap is open");
-        let done = self.commit_to(&heap, durability, change);
+        let done = self.commit_to(&heap, durability, change, finish);
         self.heap = Some(heap);
         done
     }
@@ -144,18 +216,14 @@ impl Life {
         heap: &Heap,
         durability: Durability,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
+        finish: impl FnOnce(Transaction<'_>) -> Result<crate::Sequence>,
     ) -> Result<()> {
         let mut tx = heap.write()?;
         let before = heap_sequence(&tx);
         change(&mut tx)?;
         let next = before + 1;
-        if self.versions.len() as u64 == next {
-            self.versions.push(Vec::new());
-        }
-        self.versions[next as usize].push((self.disk.position(), dump(&tx)));
-        self.now.begun = next;
-        self.tell();
-        let done = tx.commit_with(durability);
+        self.version_begins(next, dump(&tx));
+        let done = finish(tx);
         match done {
             Ok(sequence) => {
                 assert_eq!(sequence.number(), next);

@@ -5,6 +5,7 @@
 //! the seed with which it fails again.
 
 mod judge;
+mod kept;
 mod life;
 #[cfg(planted)]
 mod planted;
@@ -132,6 +133,16 @@ const BULK: Law = Law::CommitsSurvive { kind: Kind::Bulk, states: 3, open_every:
 const ROOTS: Law = Law::CommitsSurvive { kind: Kind::Roots, states: 12, open_every: 60 };
 const FAR: Law = Law::CommitsSurvive { kind: Kind::Far, states: 6, open_every: 200 };
 const EVEN: Law = Law::CommitsSurvive { kind: Kind::Even, states: 20, open_every: 1 };
+const MIGRATING: Law = Law::CommitsSurvive { kind: Kind::Migrating, states: 12, open_every: 60 };
+const FAILING_MIGRATING: Law =
+    Law::FailuresAreEndured { kind: Kind::Migrating, steps: 23, error: io::ErrorKind::Other, every: 5, states: 2 };
+const NO_ROOM_MIGRATING: Law = Law::FailuresAreEndured {
+    kind: Kind::Migrating,
+    steps: 23,
+    error: io::ErrorKind::StorageFull,
+    every: 3,
+    states: 2,
+};
 const NO_ROOM: Law =
     Law::FailuresAreEndured { kind: Kind::Ordinary, steps: 25, error: io::ErrorKind::StorageFull, every: 1, states: 3 };
 const FAILING: Law =
@@ -159,6 +170,11 @@ fn commits_survive_values_that_are_written_directly() {
 #[test]
 fn commits_survive_a_catalog_that_moves() {
     ROOTS.holds(1);
+}
+
+#[test]
+fn migrations_are_whole_and_the_way_back_is_there_until_it_is_given_up() {
+    MIGRATING.holds(3);
 }
 
 /// A checkpoint waits for the transaction to end, so a thread that holds it is told so.
@@ -215,10 +231,12 @@ fn commits_survive_checksums_that_move() {
 fn want_of_room_is_endured() {
     NO_ROOM.holds(1);
     NO_ROOM_LONG.holds(1);
+    NO_ROOM_MIGRATING.holds(1);
 }
 
 #[test]
 fn failed_calls_are_endured() {
     FAILING.holds(1);
     FAILING_LONG.holds(1);
+    FAILING_MIGRATING.holds(1);
 }

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Even,
     /// A file so long that the checksums move.
     Far,
+    /// Migrations, rolled back or kept.
+    Migrating,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             Self::Ordinary | Self::Even => 40,
             Self::Long => 30,
             Self::Bulk => 20,
+            Self::Migrating => 24,
             Self::Roots | Self::Far => 8,
         }
     }
@@ -45,6 +48,7 @@ pub(super) fn live(life: &mut Life, kind: Kind, steps: u64, seed: u64) {
         let done = match kind {
             Kind::Far => step_far(life, number, &mut random),
             Kind::Even => step_even(life, number, &mut random),
+            Kind::Migrating => step_migrating(life, number, &mut random),
             _ => step(life, kind, &mut random),
         };
         match done {
@@ -104,6 +108,51 @@ fn step_even(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
     }
 }
 
+/// A heap that is migrated and rolled back; migrated and worked with, which loses the way back; migrated again, and the
+/// room that was kept is used again.
+fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<()> {
+    let strength = if random.below(2) == 0 { Durability::Disk } else { Durability::Process };
+    match number {
+        4 => life.is_prepared(),
+        7 | 12 | 20 => {
+            end(life, random);
+            let expected = number != 12;
+            let done = life.roll_back_migration()?;
+            assert!(done == expected || life.disk.failed().is_some(), "step {number}: {done}");
+            return life.open();
+        }
+        6 | 17 if random.below(2) == 0 => return life.checkpoint(),
+        15 => return life.keep(strength),
+        _ => {}
+    }
+    match number {
+        5 | 10 | 13 | 19 => {
+            end(life, random);
+            life.open()?;
+            life.migrate(strength, |tx| convert(tx, random))
+        }
+        6 | 14 => Ok(()),
+        16 | 18 | 21 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
+        _ => life.commit(strength, |tx| change(tx, Kind::Ordinary, random)),
+    }
+}
+
+fn end(life: &mut Life, random: &mut Random) {
+    if random.below(2) == 0 { life.close() } else { life.kill() }
+}
+
+/// Every item is another, some with texts of their own.
+fn convert(tx: &mut Transaction<'_>, random: &mut Random) -> Result<()> {
+    touch(tx)?;
+    for handle in tx.records::<Item>()? {
+        let text = if random.below(3) == 0 { Some(tx.text("converted")?) } else { None };
+        let item = tx.get_mut(handle)?;
+        item.value = !item.value;
+        item.name = text.unwrap_or(item.name);
+    }
+    Ok(())
+}
+
 fn step(life: &mut Life, kind: Kind, random: &mut Random) -> Result<()> {
     let weak = if kind == Kind::Ordinary { 2 } else { 4 };
     let strength = if random.below(weak) == 0 { Durability::Disk } else { Durability::Process };
@@ -149,7 +198,7 @@ fn board(tx: &mut Transaction<'_>) -> Result<Ref<Board>> {
 fn change(tx: &mut Transaction<'_>, kind: Kind, random: &mut Random) -> Result<()> {
     touch(tx)?;
     match kind {
-        Kind::Ordinary => (0..=random.below(3)).try_for_each(|_| change_one(tx, random)),
+        Kind::Ordinary | Kind::Migrating => (0..=random.below(3)).try_for_each(|_| change_one(tx, random)),
         Kind::Long => change_much(tx, random),
         Kind::Bulk => change_directly(tx, 1_100_000, random),
         Kind::Roots => change_roots(tx, random),

@@ -8,13 +8,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit};
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
+use super::parallel::in_parallel;
 use super::progress::{OnProgress, Progress};
 use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
@@ -186,6 +186,15 @@ impl Migration {
                 self.convert_table(table, &mut tx, &numbers)?;
             }
         }
+        if let Some(after) = self.passed.types.after_all() {
+            match catch_unwind(AssertUnwindSafe(|| after(&mut tx))) {
+                Ok(run) => run?,
+                Err(panic) => {
+                    let record = RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 };
+                    return Err(named(Fault::Panic(message_of(&*panic)), record));
+                }
+            }
+        }
         let before = self.before.take().expect("the tables have their places");
         let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
         tx.commit_flip(Durability::Disk, Flip { before, replaced: Vec::new(), receipt })?;
@@ -200,8 +209,8 @@ impl Migration {
 
     fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
         let programs = Arc::clone(&tx.state.programs);
-        let size = programs.value(table.shape).expect("a record's shape has a program").size();
-        let mut made = vec![0; size];
+        let program = programs.value(table.shape).expect("a record's shape has a program");
+        let mut made = vec![0; program.size()];
         for region in &table.regions {
             let mut count = 0;
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
@@ -211,27 +220,23 @@ impl Migration {
                 }
                 let old = &old[slot::HEADER as usize..];
                 made.fill(0);
-                let converted = self.convert_record(table, old, &mut made, tx, numbers);
+                let converted = self.convert_record(table, old, &mut made, tx, numbers).and_then(|()| {
+                    // What is written here is believed by everybody from now on.
+                    let checked = program.run(&made, ByteOrder::NATIVE, |_| Ok::<(), ValueFault>(()));
+                    checked.map_err(Fault::Invalid)
+                });
                 converted.map_err(|fault| {
                     let number = region.first_number + index as u64;
                     let generation = slot::generation(word);
                     named(fault, RecordName { type_name: table.name.clone(), number, generation })
                 })?;
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
-                if let Some(program) = programs.value(table.shape) {
-                    program.zero_padding(&mut made, ByteOrder::NATIVE);
-                }
-                tx.raw.slot_bytes_mut(header + slot::HEADER, size as u64).copy_from_slice(&made);
+                tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
-                let held = |shape, bytes: &[u8]| {
-                    let mut held = Vec::new();
-                    walk::elements(&programs, shape, bytes, 0, &mut |handle| held.push(handle));
-                    held
-                };
                 let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
-                let (before, after) = (held(table.old_shape, &old[..old_size]), held(table.shape, &made));
-                let Transaction { state, raw, .. } = &mut *tx;
-                state.moved.note(raw.view(), header, before, after);
+                tx.state.moved.note(table.number, header, |before| {
+                    walk::elements(&programs, table.old_shape, &old[..old_size], 0, &mut |held| before.push(held));
+                });
                 count += 1;
             }
             self.counter.add(count);
@@ -264,7 +269,14 @@ impl Migration {
                     }
                 };
                 match catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx))) {
-                    Ok(made) => Ok(made?),
+                    Ok(run) => {
+                        run?;
+                        let programs = &tx.state.programs;
+                        if let Some(program) = programs.value(table.shape) {
+                            program.zero_padding(made, ByteOrder::NATIVE);
+                        }
+                        Ok(())
+                    }
                     Err(panic) => Err(Fault::Panic(message_of(&*panic))),
                 }
             }
@@ -277,7 +289,8 @@ fn named(fault: Fault, record: RecordName) -> Error {
     match fault {
         Fault::Heap(error @ (Error::NoRoom(_) | Error::ArenaFull { .. } | Error::Poisoned(_))) => error,
         Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
-        Fault::Unfit(unfit) => Error::Hook { record, what: unfit.to_string() },
+        Fault::Unfit(unfit) => Error::Unconverted { record, what: unfit.to_string() },
+        Fault::Invalid(fault) => Error::Unconverted { record, what: fault.to_string() },
         Fault::Panic(message) => Error::Hook { record, what: format!("it panicked: {message}") },
     }
 }
@@ -433,33 +446,4 @@ impl TableWork {
         let mut new = migrate::SlotsMut { bytes: new, first: HEADER, stride: new_stride };
         conversion.run_slots(old, &mut new, count, is_record)
     }
-}
-
-/// Does every piece of work, on a second thread as well where there is one.
-fn in_parallel<T: Sync, R: Send>(work: &[T], run: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let take = || {
-        let mut done = Vec::new();
-        while let Some((number, piece)) = {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            work.get(number).map(|piece| (number, piece))
-        } {
-            done.push((number, run(piece)?));
-        }
-        Ok(done)
-    };
-    let mut done = thread::scope(|scope| {
-        let helper =
-            (work.len() > 1).then(|| thread::Builder::new().name("migration".into()).spawn_scoped(scope, take));
-        let own = take();
-        let others = match helper {
-            Some(Ok(helper)) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            _ => Ok(Vec::new()),
-        };
-        let mut done: Vec<(usize, R)> = own?;
-        done.extend(others?);
-        Ok::<_, Error>(done)
-    })?;
-    done.sort_unstable_by_key(|&(number, _)| number);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
 }

@@ -5,7 +5,7 @@ use migrate::{Answers, Findings, Plan, Registry};
 use super::registry;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
-use crate::options::Migrate;
+use crate::options::{Migrate, Options};
 use crate::read::{Catalog, Checks, Overlay, Reader, Source};
 use crate::storage::Storage;
 use crate::types::Types;
@@ -27,18 +27,14 @@ pub(crate) fn pass<S: Source>(
     base: S,
     header: &Header,
     types: &Types,
-    (migrate, answers): (Migrate, &Answers),
+    options: &Options,
 ) -> Result<Option<Passed>> {
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(reader.catalog(), types, answers)? else { return Ok(None) };
+    let Some((plan, registry)) = plan(reader.catalog(), types, &options.answers)? else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
-    match migrate {
-        Migrate::PlanOnly => return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) }),
-        Migrate::Refuse => {
-            return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
-        }
-        Migrate::Automatic => {}
+    if options.migrate != Migrate::Automatic {
+        return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
     }
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });

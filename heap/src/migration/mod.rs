@@ -8,6 +8,7 @@ mod apply;
 mod gate;
 mod hook;
 mod outside;
+mod parallel;
 mod progress;
 mod receipt;
 mod registry;

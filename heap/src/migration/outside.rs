@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use migrate::{Converter, Job, JobKind, Misfit, Outside, Shape, Unfit};
+use migrate::{Converter, Job, JobKind, Misfit, Outside, Shape, Unfit, ValueFault};
 
 use super::rewrite::Slots;
 use crate::buffers::{Buffers, BuffersMut, Keep, MAP_SLOT, ReadBuffers as _, laid_out};
@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Unfit(Unfit),
     /// The heap, or the hook, refused.
     Heap(Error),
+    /// What was made is no value of its type.
+    Invalid(ValueFault),
     /// The hook panicked, with this message.
     Panic(String),
 }

@@ -46,7 +46,12 @@ pub(crate) fn merged(
 pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
     let names = Names::of(plan, Unnamed::Former);
     let position = |step_old: usize| old.schema.types.iter().position(|it| it.name == plan.old.types[step_old].name);
-    let mut types = old.schema.types.clone();
+    // What lies in a former layout is now called by its own former name where it changes.
+    let renamed = |described: &TypeDescriptor| match described.is_former() {
+        true => names.renamed(described),
+        false => described.clone(),
+    };
+    let mut types: Vec<TypeDescriptor> = old.schema.types.iter().map(renamed).collect();
     let mut added = Vec::new();
     for step in &plan.types {
         let place = step.old.and_then(position);

@@ -1,11 +1,277 @@
 //! The scan: what the live values say about a plan's checks.
 
-use migrate::{Findings, Plan};
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use crate::error::Result;
-use crate::read::{Reader, Source};
+use migrate::{ByteOrder, Findings, Job, JobKind, Lookup, Part, Plan, Programs, Scan, Shape, Slots};
 
-/// Looks at every live value that a check of the plan is about.
-pub(crate) fn scan<S: Source>(_reader: &Reader<S>, plan: &Plan) -> Result<Findings> {
-    Ok(Findings::new(plan.checks.len(), plan.old.types.len()))
+use super::parallel::in_parallel;
+use crate::error::{Error, Result};
+use crate::format::catalog::TableKind;
+use crate::format::handle::{EMPTY, Handle};
+use crate::format::slot::{self, Kind};
+use crate::read::{Catalog, Loaded, Reader, Region, Regions, Source, maps};
+use crate::walk::{self, Named};
+
+/// Looks at every live value that a check of the plan is about, and counts the records of each type.
+pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Findings> {
+    let catalog = reader.catalog();
+    let mut findings = Findings::new(plan.checks.len(), plan.old.types.len());
+    let mut scans = Vec::new();
+    for (number, step) in plan.types.iter().enumerate() {
+        let Some(old) = step.old else { continue };
+        let Some(table) = table_of(catalog, &plan.old.types[old].name) else { continue };
+        let scan = Scan::of_type(plan, number, reader.byte_order())
+            .map_err(|error| Error::Unsupported { name: plan.old.types[old].name.clone(), why: error.to_string() })?;
+        if scan.is_trivial() || plan.checks.is_empty() {
+            findings.records[old] = catalog.tables()[table as usize].entry.live;
+        } else {
+            scans.push((table, scan));
+        }
+    }
+    if scans.is_empty() {
+        return Ok(findings);
+    }
+    let loaded = reader.load()?;
+    let programs = Programs::compile(catalog.registry())
+        .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
+    let values = Values { loaded: &loaded, catalog, programs, order: reader.byte_order(), references: OnceLock::new() };
+    let mut work = Vec::new();
+    for (table, scan) in &scans {
+        let regions = &catalog.tables()[*table as usize].regions;
+        work.extend(regions.iter().map(|&position| (scan, &catalog.regions()[position as usize])));
+    }
+    let found = in_parallel(&work, |(scan, region)| {
+        let mut findings = Findings::new(plan.checks.len(), plan.old.types.len());
+        let entry = &catalog.tables()[region.table as usize].entry;
+        let bytes = loaded.region(region.number).unwrap_or_default();
+        let header = |slot: usize| (entry.first as usize - slot::HEADER as usize) + slot * entry.stride as usize;
+        let live = |slot: usize| {
+            bytes.get(header(slot)..header(slot) + 8).is_some_and(|word| {
+                let word = values.word(word);
+                slot::kind_number(word) == Kind::Record as u8
+            })
+        };
+        let slots = Slots { bytes, first: entry.first as usize, stride: entry.stride as usize };
+        let name = |slot: usize| catalog.slot_name(region, slot as u32);
+        scan.run_slots(slots, region.used as usize, live, &mut findings, name, &values);
+        Ok(findings)
+    })?;
+    for found in found {
+        findings.merge(found);
+    }
+    Ok(findings)
+}
+
+fn table_of(catalog: &Catalog, name: &str) -> Option<u32> {
+    let number = catalog.registry().schema.types.iter().position(|described| described.name == name)?;
+    catalog.table_of_type(number as u32)
+}
+
+/// The heap's values as the scan asks for them. What is not there, no verifier has let through, and does not hold.
+struct Values<'a> {
+    loaded: &'a Loaded,
+    catalog: &'a Catalog,
+    programs: Programs,
+    order: ByteOrder,
+    /// How many references there are to each record; made when first asked for.
+    references: OnceLock<HashMap<u64, u32>>,
+}
+
+/// A slot that was found.
+struct Found<'a> {
+    word: u64,
+    /// From its header to the region's end.
+    bytes: &'a [u8],
+    /// Offset of its header in the region.
+    within: u64,
+    region: &'a Region,
+}
+
+impl<'a> Values<'a> {
+    fn word(&self, bytes: &[u8]) -> u64 {
+        bytes.get(..8).map_or(0, |word| self.order.u64(word.try_into().unwrap_or_default()))
+    }
+
+    fn slot(&self, handle: u64) -> Option<Found<'a>> {
+        let Handle { generation, region, index } = Handle::from_bits(handle);
+        let region = self.catalog.region(region)?;
+        let entry = &self.catalog.tables()[region.table as usize].entry;
+        let within = match entry.kind {
+            TableKind::Records(_) => u64::from(entry.first) - slot::HEADER + u64::from(index) * u64::from(entry.stride),
+            TableKind::Class(_) | TableKind::Large => u64::from(index) * 8,
+        };
+        let bytes = self.loaded.region(region.number)?.get(within as usize..)?;
+        let bytes = match entry.kind {
+            TableKind::Large => bytes,
+            _ => bytes.get(..entry.stride as usize).unwrap_or(bytes),
+        };
+        let word = self.word(bytes);
+        (slot::generation(word) == generation).then_some(Found { word, bytes, within, region })
+    }
+
+    fn of_kind(&self, handle: u64, kinds: &[Kind]) -> Option<Found<'a>> {
+        self.slot(handle).filter(|found| slot::kind(found.word).is_some_and(|kind| kinds.contains(&kind)))
+    }
+
+    /// Contents of a text or bytes.
+    fn contents(&self, handle: u64) -> Option<&'a [u8]> {
+        if handle == EMPTY {
+            return Some(&[]);
+        }
+        let found = self.of_kind(handle, &[Kind::Text, Kind::Bytes])?;
+        found.bytes.get(slot::HEADER as usize..slot::HEADER as usize + slot::aux(found.word) as usize)
+    }
+
+    fn len(&self, handle: u64) -> Option<u64> {
+        let kinds = [Kind::ListInline, Kind::ListSpilled, Kind::Map, Kind::SortedMap];
+        self.of_kind(handle, &kinds).map(|found| self.word(&found.bytes[8..]))
+    }
+
+    /// The elements of a list, side by side, and the size of one.
+    fn elements(&self, handle: u64) -> Option<(&'a [u8], usize)> {
+        let list = self.of_kind(handle, &[Kind::ListInline, Kind::ListSpilled])?;
+        let program = self.programs.value(slot::aux(list.word))?;
+        let len = usize::try_from(self.word(&list.bytes[8..])).ok()?.checked_mul(program.size())?;
+        let (holder, fixed) = if slot::kind(list.word) == Some(Kind::ListInline) {
+            (list, 16)
+        } else {
+            (self.of_kind(self.word(&list.bytes[16..]), &[Kind::Buffer])?, slot::HEADER)
+        };
+        let start = (slot::contents_at(holder.within, fixed, program.align() as u64) - holder.within) as usize;
+        Some((holder.bytes.get(start..start.checked_add(len)?)?, program.size()))
+    }
+
+    /// Shows every key and value of a map.
+    fn entries(&self, handle: u64, visit: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
+        let map = self.of_kind(handle, &[Kind::Map, Kind::SortedMap])?;
+        let entry = self.programs.entry(slot::aux(map.word))?;
+        let [root, third] = [16, 24].map(|offset| self.word(&map.bytes[offset..]));
+        if root == 0 {
+            return Some(());
+        }
+        let contents = |handle, kind| {
+            let found = self.of_kind(handle, &[kind])?;
+            let align = maps::contents_align(entry);
+            let start = slot::contents_at(found.within, slot::HEADER, align) - found.within;
+            found.bytes.get(start as usize..)
+        };
+        let mut show = |contents: &[u8], (key, value): (usize, usize)| {
+            let key = contents.get(key..key + entry.key.size());
+            let value = contents.get(value..value + entry.value.size());
+            if let (Some(key), Some(value)) = (key, value) {
+                visit(key, value);
+            }
+        };
+        if slot::kind(map.word) == Some(Kind::Map) {
+            let contents = contents(root, Kind::MapBuffer)?;
+            maps::hash_entries(entry, third, contents).ok()?.into_iter().for_each(|at| show(contents, at));
+            return Some(());
+        }
+        let mut open = vec![root];
+        while let Some(node) = open.pop() {
+            let contents = contents(node, Kind::SortedNode)?;
+            let parsed = maps::SortedNode::parse(entry, self.order, contents).ok()?;
+            parsed.entries.iter().for_each(|&at| show(contents, at));
+            open.extend(parsed.children);
+        }
+        Some(())
+    }
+
+    /// How many references, roots included, there are to each record.
+    fn references(&self) -> HashMap<u64, u32> {
+        let mut counts = HashMap::new();
+        for root in self.catalog.roots() {
+            *counts.entry(root.entry.reference).or_default() += 1;
+        }
+        for region in self.catalog.regions() {
+            let entry = &self.catalog.tables()[region.table as usize].entry;
+            let Some(bytes) = self.loaded.region(region.number) else { continue };
+            for index in 0..region.used as usize {
+                let within = match entry.kind {
+                    TableKind::Large => 0,
+                    _ => entry.first as usize - slot::HEADER as usize + index * entry.stride as usize,
+                };
+                let end = match entry.kind {
+                    TableKind::Large => bytes.len(),
+                    _ => bytes.len().min(within + entry.stride as usize),
+                };
+                let Some(slot) = bytes.get(within..end) else { continue };
+                walk::slot(&self.programs, entry.kind, self.word(slot), within as u64, slot, &mut |held| {
+                    if let Named::Value(target) = held.named
+                        && !target.is_owned()
+                    {
+                        *counts.entry(held.bits).or_default() += 1;
+                    }
+                });
+            }
+        }
+        counts
+    }
+}
+
+impl Lookup for Values<'_> {
+    fn is_empty(&self, shape: &Shape, handle: u64) -> bool {
+        match shape {
+            Shape::Text | Shape::Bytes => self.contents(handle).is_some_and(<[u8]>::is_empty),
+            _ => self.len(handle) == Some(0),
+        }
+    }
+
+    fn is_utf8(&self, handle: u64) -> bool {
+        self.contents(handle).is_some_and(|bytes| std::str::from_utf8(bytes).is_ok())
+    }
+
+    fn count(&self, _: &Shape, handle: u64) -> usize {
+        self.len(handle).map_or(usize::MAX, |len| len as usize)
+    }
+
+    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
+        // Keys are numbers and texts, and those that are converted keep their value, or do not fit and are counted as
+        // such: no two become the same.
+        true
+    }
+
+    fn is_unshared(&self, _: &Shape, handle: u64) -> bool {
+        // A type that held itself by value, as a circle would ask for, has no layout.
+        let is_live = self.of_kind(handle, &[Kind::Record]).is_some();
+        is_live && self.references.get_or_init(|| self.references()).get(&handle) == Some(&1)
+    }
+
+    fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
+        match job.kind() {
+            JobKind::List | JobKind::FromList => {
+                if let Some((bytes, size)) = self.elements(handle) {
+                    bytes.chunks_exact(size).for_each(|element| visit(Part::Value, element));
+                }
+            }
+            JobKind::Map => {
+                let _ = self.entries(handle, &mut |key, value| {
+                    visit(Part::Key, key);
+                    visit(Part::Value, value);
+                });
+            }
+            JobKind::FromReference => {
+                if let Some(record) = self.of_kind(handle, &[Kind::Record]) {
+                    visit(Part::Value, &record.bytes[slot::HEADER as usize..]);
+                }
+            }
+            JobKind::ToList | JobKind::ToReference => {}
+        }
+    }
+
+    fn written(&self, shape: &Shape, handle: u64, most: usize) -> String {
+        match shape {
+            Shape::Text | Shape::Bytes => {
+                let bytes = self.contents(handle).unwrap_or_default();
+                let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned();
+                if bytes.len() > most { format!("{shown:?}…") } else { format!("{shown:?}") }
+            }
+            Shape::Reference(_) => match self.of_kind(handle, &[Kind::Record]) {
+                Some(found) => self.catalog.slot_name(found.region, Handle::from_bits(handle).index),
+                None => "a stale reference".to_owned(),
+            },
+            _ => format!("{shape} of {}", self.len(handle).unwrap_or(0)),
+        }
+    }
 }

@@ -95,7 +95,7 @@ impl Catalog {
         let catalog = Self::read(source, root, history, file_len)?;
         check_overlap(&catalog.root, &catalog.extents, catalog.history.kept.as_ref())?;
         if let Some(kept) = &catalog.history.kept {
-            check_kept(kept)?;
+            check_kept(kept).map_err(of_catalog_before)?;
         }
         Ok(catalog)
     }
@@ -342,6 +342,16 @@ fn check_kept(kept: &Kept) -> Result<()> {
         return Err(damaged_entry("history", 0, "what is kept of the file is not what the catalog before named"));
     }
     Ok(())
+}
+
+/// A place in the catalog before the migration is none in this one.
+fn of_catalog_before(error: Error) -> Error {
+    match error {
+        Error::Corrupt { at, what } => {
+            damaged_entry("history", 0, format!("the catalog before the migration: {at}: {what}"))
+        }
+        error => error,
+    }
 }
 
 /// No two of the headers, the root, the streams, the extents and what is kept share a block.

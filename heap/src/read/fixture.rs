@@ -8,6 +8,7 @@ use migrate::{Registry, Schema, Shape, TypeDescriptor, TypeIndex};
 use crate::format::catalog::{CatalogRoot, ExtentEntry, ROOT_AT, RootEntry, Run, Stream, TableEntry, TableKind};
 use crate::format::handle::Handle;
 use crate::format::header::{ByteOrder, FileState, Header, LogStart, MINOR};
+use crate::format::history::{DroppedField, History, Kept, KeptRun, Receipt, ReceiptKind, TypeReceipt};
 use crate::format::slot::{self, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
 
@@ -31,6 +32,8 @@ pub struct Fixture {
     pub regions: Vec<FixtureRegion>,
     /// How many slots a region may have at most.
     pub region_slots: u32,
+    /// The heap that a migration made this one of, and that is kept in its file.
+    pub before: Option<Box<Fixture>>,
     order: ByteOrder,
 }
 
@@ -60,6 +63,8 @@ pub struct Entries {
     pub extents: Vec<ExtentEntry>,
     /// Root entries.
     pub roots: Vec<RootEntry>,
+    /// What migrations did, and what is kept.
+    pub history: History,
 }
 
 impl Fixture {
@@ -76,6 +81,7 @@ impl Fixture {
             roots: Vec::new(),
             regions: Vec::new(),
             region_slots: u32::MAX,
+            before: None,
             order,
         }
     }
@@ -214,6 +220,43 @@ impl Fixture {
     /// The file, after `change` has changed what is to be written. Checksums are computed after it.
     pub fn file_with(&self, change: impl FnOnce(&mut Entries)) -> Vec<u8> {
         let mut file = vec![0; 2 * BLOCK as usize];
+        let extents = self.lay_out(&mut file);
+        let header = self.header();
+        let history = self.before.as_ref().map(|before| before.keep(&mut file, header.sequence)).unwrap_or_default();
+        let mut entries = Entries {
+            header,
+            archive: self.registry.to_archive(),
+            tables: self.tables.clone(),
+            extents,
+            roots: self.roots.clone(),
+            history,
+        };
+        change(&mut entries);
+        let mut root = CatalogRoot::default();
+        let streams = [
+            (Stream::Tables, entries.tables.iter().flat_map(TableEntry::to_bytes).collect()),
+            (Stream::Extents, entries.extents.iter().flat_map(ExtentEntry::to_bytes).collect()),
+            (Stream::Roots, entries.roots.iter().flat_map(RootEntry::to_bytes).collect::<Vec<u8>>()),
+            (Stream::Registry, entries.archive),
+            (Stream::History, entries.history.to_bytes()),
+        ];
+        for (stream, bytes) in streams.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            root.streams[*stream as usize] = append(&mut file, bytes);
+        }
+        let blocks = file.len() / BLOCK as usize;
+        // The blocks of the checksums are few enough for a second look at how many those themselves need.
+        let own = ((blocks + 8) * 4).div_ceil(BLOCK as usize);
+        root.streams[Stream::Checksums as usize] = append(&mut file, &vec![0; (blocks + own) * 4]);
+        let root_at = ROOT_AT as usize;
+        file[root_at..root_at + root.to_bytes().len()].copy_from_slice(&root.to_bytes());
+        entries.header.file_len = entries.header.file_len.max(file.len() as u64);
+        file[..4096].copy_from_slice(&entries.header.to_page());
+        sum_blocks(&mut file, &root);
+        file
+    }
+
+    /// Appends the regions to a file, and says where they lie.
+    fn lay_out(&self, file: &mut Vec<u8>) -> Vec<ExtentEntry> {
         let mut extents = Vec::new();
         for (number, region) in self.regions.iter().enumerate() {
             // Several extents to a region: its first four blocks, and the rest.
@@ -232,34 +275,34 @@ impl Fixture {
                 }
             }
         }
-        let mut entries = Entries {
-            header: self.header(),
-            archive: self.registry.to_archive(),
-            tables: self.tables.clone(),
-            extents,
-            roots: self.roots.clone(),
+        extents
+    }
+
+    /// Appends the regions to the file of the heap that this one became by the commit `sequence`.
+    fn keep(&self, file: &mut Vec<u8>, sequence: u64) -> History {
+        let at = file.len() as u64;
+        let extents = self.lay_out(file);
+        let len = file.len() as u64 - at;
+        let kept = Kept {
+            sequence,
+            tables: self.tables.iter().flat_map(TableEntry::to_bytes).collect(),
+            extents: extents.iter().flat_map(ExtentEntry::to_bytes).collect(),
+            roots: self.roots.iter().flat_map(RootEntry::to_bytes).collect(),
+            registry: self.registry.to_archive(),
+            runs: Vec::from_iter((len > 0).then_some(KeptRun { at, len })),
         };
-        change(&mut entries);
-        let mut root = CatalogRoot::default();
-        let streams = [
-            (Stream::Tables, entries.tables.iter().flat_map(TableEntry::to_bytes).collect()),
-            (Stream::Extents, entries.extents.iter().flat_map(ExtentEntry::to_bytes).collect()),
-            (Stream::Roots, entries.roots.iter().flat_map(RootEntry::to_bytes).collect::<Vec<u8>>()),
-            (Stream::Registry, entries.archive),
-        ];
-        for (stream, bytes) in streams.iter().filter(|(_, bytes)| !bytes.is_empty()) {
-            root.streams[*stream as usize] = append(&mut file, bytes);
-        }
-        let blocks = file.len() / BLOCK as usize;
-        // The blocks of the checksums are few enough for a second look at how many those themselves need.
-        let own = ((blocks + 8) * 4).div_ceil(BLOCK as usize);
-        root.streams[Stream::Checksums as usize] = append(&mut file, &vec![0; (blocks + own) * 4]);
-        let root_at = ROOT_AT as usize;
-        file[root_at..root_at + root.to_bytes().len()].copy_from_slice(&root.to_bytes());
-        entries.header.file_len = entries.header.file_len.max(file.len() as u64);
-        file[..4096].copy_from_slice(&entries.header.to_page());
-        sum_blocks(&mut file, &root);
-        file
+        let dropped = vec![DroppedField { name: "due".into(), shape: "u32".into() }];
+        let census = vec!["id u64 → u128: 3 values".into()];
+        let receipt = Receipt {
+            kind: ReceiptKind::Migrated,
+            sequence,
+            time: 1_766_000_000_000,
+            from: [1; 16],
+            to: [2; 16],
+            program: "board 2".into(),
+            types: vec![TypeReceipt { name: "Task".into(), records: 3, census, dropped }],
+        };
+        History { receipts: vec![receipt], kept: Some(kept) }
     }
 
     fn header(&self) -> Header {

@@ -1,8 +1,11 @@
 //! All regions of a heap in memory.
 
-use super::source::{Source, zeroed};
-use super::{Catalog, Reader};
-use crate::error::Result;
+use std::io;
+
+use memmap2::MmapMut;
+
+use super::source::zeroed;
+use crate::error::{Error, Result};
 
 /// The committed bytes of regions: an arena, or a file that was read.
 pub trait Regions {
@@ -14,38 +17,89 @@ pub trait Regions {
 /// The regions of a heap, read into memory.
 #[derive(Debug)]
 pub struct Loaded {
-    /// In ascending order of their numbers.
-    numbers: Vec<u32>,
-    regions: Vec<Vec<u8>>,
+    /// Numbers, in ascending order, and where each region's bytes end; the next one's follow.
+    regions: Vec<(u32, usize)>,
+    memory: Memory,
 }
 
 impl Loaded {
-    pub(super) fn read<S: Source>(reader: &Reader<S>) -> Result<Self> {
-        let catalog: &Catalog = reader.catalog();
-        let mut loaded = Self { numbers: Vec::new(), regions: Vec::new() };
-        for region in catalog.regions() {
-            let mut bytes = zeroed(region.len)?;
-            for extent in catalog.extents_of(region) {
-                let start = extent.entry.offset as usize;
-                reader.read_extent(extent, &mut bytes[start..start + extent.entry.len as usize])?;
-            }
-            loaded.numbers.push(region.number);
-            loaded.regions.push(bytes);
+    /// Zeros for regions of these numbers, which ascend, and lengths.
+    pub(super) fn zeros(regions: impl Iterator<Item = (u32, u64)>) -> Result<Self> {
+        let mut end = 0_u64;
+        let mut ends = Vec::new();
+        for (number, len) in regions {
+            end = end.saturating_add(len);
+            ends.push((number, end as usize));
         }
-        Ok(loaded)
+        Ok(Self { regions: ends, memory: Memory::zeros(end)? })
+    }
+
+    fn range(&self, position: usize) -> std::ops::Range<usize> {
+        position.checked_sub(1).map_or(0, |before| self.regions[before].1)..self.regions[position].1
+    }
+
+    fn position(&self, number: u32) -> Option<usize> {
+        self.regions.binary_search_by_key(&number, |region| region.0).ok()
+    }
+
+    /// The bytes of the region at this position.
+    pub(super) fn at_mut(&mut self, position: usize) -> &mut [u8] {
+        let range = self.range(position);
+        &mut self.memory.bytes_mut()[range]
     }
 
     /// A region's bytes, to change them.
     #[cfg(any(test, feature = "fixture"))]
     pub fn region_mut(&mut self, number: u32) -> Option<&mut [u8]> {
-        let position = self.numbers.binary_search(&number).ok()?;
-        Some(&mut self.regions[position])
+        self.position(number).map(|position| self.at_mut(position))
     }
 }
 
 impl Regions for Loaded {
     fn region(&self, number: u32) -> Option<&[u8]> {
-        let position = self.numbers.binary_search(&number).ok()?;
-        Some(&self.regions[position])
+        self.position(number).map(|position| &self.memory.bytes()[self.range(position)])
+    }
+}
+
+/// Memory for what is read: in large pages where the system has them, for what it costs to touch a page first is most
+/// of what reading costs.
+#[derive(Debug)]
+enum Memory {
+    Pages(MmapMut),
+    Bytes(Vec<u8>),
+}
+
+impl Memory {
+    fn zeros(len: u64) -> Result<Self> {
+        const HUGE: u64 = 2 << 20;
+        if len < HUGE {
+            return zeroed(len).map(Self::Bytes);
+        }
+        let short = |source| Error::Io { action: format!("taking {len} bytes of memory"), source };
+        let room = usize::try_from(len.next_multiple_of(HUGE)).map_err(|_| short(io::ErrorKind::OutOfMemory.into()))?;
+        match MmapMut::map_anon(room) {
+            Ok(pages) => {
+                // Only a hint: systems without huge pages refuse it.
+                #[cfg(target_os = "linux")]
+                let _ = pages.advise(memmap2::Advice::HugePage);
+                Ok(Self::Pages(pages))
+            }
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(short(error)),
+            Err(_) => zeroed(len).map(Self::Bytes),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Pages(pages) => pages,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Pages(pages) => pages,
+            Self::Bytes(bytes) => bytes,
+        }
     }
 }

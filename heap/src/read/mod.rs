@@ -20,7 +20,7 @@ pub use blocks::BlockSums;
 pub use catalog::{Catalog, Extent, Region, Root, Table};
 pub use loaded::{Loaded, Regions};
 pub use overlay::Overlay;
-pub use reader::{Checks, Reader, read_header};
+pub use reader::{Checks, Reader, Shown, read_header};
 pub use source::Source;
 
 use crate::error::{Corruption, Error, Place};

@@ -1,5 +1,6 @@
 //! A heap file or image, opened for reading.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::source::{Source, len_of, read_exact, zeroed};
@@ -12,6 +13,19 @@ use crate::format::{BLOCK, whole_blocks};
 
 /// Bytes read at a time where a whole extent is not wanted at once.
 const PIECE: u64 = 1024 * 1024;
+
+/// Bytes shown at a time while loading: they are still in the cache.
+const SHOWN: u64 = 256 * 1024;
+
+/// A piece of a heap file on its way into memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Where it belongs to a region: the region's position in the catalog's, and its bytes as far as they have come,
+    /// from its start.
+    pub region: Option<(usize, &'a [u8])>,
+}
 
 /// Whether checksums of blocks are believed necessary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +186,66 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// When the file cannot be read or is damaged, or memory is short.
     pub fn load(&self) -> Result<Loaded> {
-        Loaded::read(self)
+        let mut loaded = self.zeros()?;
+        for (position, region) in self.catalog.regions().iter().enumerate() {
+            let bytes = loaded.at_mut(position);
+            for extent in self.catalog.extents_of(region) {
+                let start = extent.entry.offset as usize;
+                self.read_extent(extent, &mut bytes[start..start + extent.entry.len as usize])?;
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Reads every region into memory, and shows all that lies behind the header's block in the part of the file that
+    /// is used, in its order: of the regions the very bytes that are in memory then. So the file is read once, and
+    /// looked at while the processor has it at hand.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged, or memory is short.
+    pub fn load_showing(&self, mut show: impl FnMut(Shown<'_>)) -> Result<Loaded> {
+        let mut loaded = self.zeros()?;
+        let regions = self.catalog.regions().iter().enumerate();
+        let extents = regions.flat_map(|(position, region)| {
+            self.catalog.extents_of(region).iter().map(move |extent| (position, extent.entry))
+        });
+        // No two of them share a block.
+        let mut extents: Vec<_> = extents.collect();
+        extents.sort_unstable_by_key(|(_, extent)| extent.at);
+        let mut between = zeroed(SHOWN)?;
+        let mut at = BLOCK;
+        // How much of each region has come; what comes too early does not count.
+        let mut come = vec![0; self.catalog.regions().len()];
+        for (position, extent) in extents {
+            self.show(at..extent.at, &mut between, &mut show)?;
+            let (region, offset, come) = (loaded.at_mut(position), extent.offset as usize, &mut come[position]);
+            at = extent.at;
+            for start in (offset..offset + extent.len as usize).step_by(SHOWN as usize) {
+                let end = (start + SHOWN as usize).min(offset + extent.len as usize);
+                self.read_blocks(at, &mut region[start..end])?;
+                *come = if *come == start { end } else { *come };
+                show(Shown { bytes: &region[start..end], region: Some((position, &region[..*come])) });
+                at += (end - start) as u64;
+            }
+        }
+        self.show(at..self.header.file_len, &mut between, &mut show)?;
+        Ok(loaded)
+    }
+
+    /// Shows a part of the file that belongs to no region.
+    fn show(&self, range: Range<u64>, buffer: &mut [u8], show: &mut impl FnMut(Shown<'_>)) -> Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let piece = &mut buffer[..(range.end - at).min(SHOWN) as usize];
+            read_exact(&self.source, at, piece)?;
+            show(Shown { bytes: piece, region: None });
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn zeros(&self) -> Result<Loaded> {
+        Loaded::zeros(self.catalog.regions().iter().map(|region| (region.number, region.len)))
     }
 }
 

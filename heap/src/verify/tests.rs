@@ -10,6 +10,7 @@ use crate::format::BLOCK;
 use crate::format::catalog::RootEntry;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::header::ByteOrder as HeaderOrder;
+use crate::format::history::{History, Kept};
 use crate::format::slot::TOUCHED;
 use crate::read::fixture::{Entries, Fixture, GENERATION};
 use crate::read::{Checks, Reader};
@@ -151,6 +152,38 @@ fn attack_entries(damage: impl FnOnce(&mut Entries)) -> String {
     refusal(&Heap::new().fixture.file_with(damage))
 }
 
+/// A heap that keeps another for the way back, with damage to what it says of it.
+fn attack_history(damage: impl FnOnce(&mut History)) -> Result<Report> {
+    let mut heap = Heap::new();
+    let mut before = Heap::new();
+    before.fixture.large(Kind::Text, 100_000, "x".repeat(100_000).as_bytes());
+    heap.fixture.before = Some(Box::new(before.fixture));
+    verify_file(&heap.fixture.file_with(|entries| damage(&mut entries.history)))
+}
+
+#[test]
+fn what_is_kept_must_be_a_heap_that_lies_apart_from_this_one() {
+    fn kept(history: &mut History) -> &mut Kept {
+        history.kept.as_mut().unwrap()
+    }
+    assert_eq!(attack_history(|_| {}).unwrap().records, 3);
+    assert_eq!(attack_history(|history| history.kept = None).unwrap().records, 3);
+    let cases: [Case<History>; 8] = [
+        ("run in a live extent", "overlaps", |history| kept(history).runs[0].at -= BLOCK),
+        ("run behind the file", "history", |history| kept(history).runs[0].len += 64 * BLOCK),
+        ("run in another stream", "overlaps", |history| kept(history).runs[0].len += BLOCK),
+        ("run within an extent", "not what the catalog before named", |history| kept(history).runs[0].len -= BLOCK),
+        ("table", "table", |history| kept(history).tables[0] = 9),
+        ("extent", "extent", |history| kept(history).extents.truncate(47)),
+        ("root", "root", |history| kept(history).roots[8] = 77),
+        ("registry", "the catalog before the migration: table 0: shape", |history| kept(history).registry.clear()),
+    ];
+    for (name, says, damage) in cases {
+        let refused = attack_history(damage).expect_err(name).to_string();
+        assert!(refused.contains(says), "{name}: {refused}");
+    }
+}
+
 /// A name, what the refusal says, and the damage.
 type Case<T> = (&'static str, &'static str, fn(&mut T));
 
@@ -284,6 +317,77 @@ fn what_lies_behind_a_small_record_is_zero() {
     assert_eq!(verify_file(&fixture.file()).unwrap().records, 1);
     fixture.slot_mut(record)[12] = 1;
     assert_eq!(refusal(&fixture.file()), "damaged at Small#0: what lies behind it is not zero");
+}
+
+/// However much of a region came before the rest, the verifier says the same, and names the same place.
+#[test]
+fn what_is_seen_on_its_way_makes_no_difference() {
+    let mut damaged = Heap::new();
+    damaged.record(2)[4] = 2;
+    let mut stale = Heap::new();
+    stale.set(0, 24, Handle { generation: 5, ..Handle::from_bits(stale.nodes[1]) }.to_bits());
+    for file in [Heap::new().fixture.file(), damaged.fixture.file(), stale.fixture.file()] {
+        let reader = Reader::open(&file[..], Path::new("test.heap"), Checks::Strict).unwrap();
+        let loaded = reader.load().unwrap();
+        let said = |verifier: Verifier<'_>| verifier.finish(&loaded).map_err(|error| error.to_string());
+        let new = || Verifier::new(reader.catalog(), reader.header()).unwrap();
+        let expected = said(new());
+        for step in [1, 7, 60, 100, 1 << 20] {
+            let mut verifier = new();
+            for (position, region) in reader.catalog().regions().iter().enumerate() {
+                let bytes = loaded.region(region.number).unwrap();
+                for come in (0..bytes.len()).step_by(step) {
+                    verifier.see(position, &bytes[..come]);
+                }
+            }
+            assert_eq!(said(verifier), expected, "in steps of {step}");
+        }
+    }
+}
+
+/// Records that hold references and nothing else are looked at once where all of them live; what is counted must be
+/// the same where a second look is needed.
+#[test]
+fn stale_references_are_counted_alike_in_one_pass_and_in_two() {
+    for order in [HeaderOrder::Little, HeaderOrder::Big] {
+        let fields = vec![field("one", 0, reference("Link")), field("other", 8, optional(reference("Link")))];
+        let link = described("Link", 16, Body::Struct(fields));
+        let mut fixture = Fixture::with_order(vec![link], order);
+        fixture.region_slots = 2;
+        let links = [0; 5].map(|_| fixture.record("Link", &[0; 16]));
+        let set = |fixture: &mut Fixture, from: usize, at: usize, word: u64| {
+            let word = fixture.word(word);
+            fixture.slot_mut(links[from])[8 + at..16 + at].copy_from_slice(&word);
+        };
+        for from in 0..5 {
+            set(&mut fixture, from, 0, links[(from + 1) % 5]);
+        }
+        set(&mut fixture, 3, 8, links[0]);
+        let counts = |fixture: &Fixture| {
+            let report = verify_file(&fixture.file()).unwrap();
+            (report.references, report.stale_references)
+        };
+        assert_eq!(counts(&fixture), (6, 0));
+
+        let mut older = fixture.clone();
+        set(&mut older, 2, 8, links[0] - (1 << 38));
+        assert_eq!(counts(&older), (7, 1));
+        // The last region has room for one more.
+        let mut unused = fixture.clone();
+        set(&mut unused, 2, 8, links[4] + 1);
+        assert_eq!(counts(&unused), (7, 1));
+        let mut removed = fixture.clone();
+        removed.free(links[0]);
+        assert_eq!(counts(&removed), (5, 2));
+        let mut gone = fixture;
+        gone.free(links[2]);
+        assert_eq!(counts(&gone), (5, 1));
+
+        set(&mut gone, 4, 0, 0);
+        assert!(refusal(&gone.file()).contains("zero"));
+        set(&mut gone, 4, 0, links[1] + 2);
+        assert!(refusal(&gone.file()).contains("no slot"));
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The second pass: every handle in every live value.
 
+use std::convert::Infallible;
+
 use migrate::{HandleAt, Presence, Program, Target, ValueFault};
 
-use super::{Context, Info, SlotWord, State, is_zero, map, place, word_at};
+use super::{Context, Info, RecordRegion, SlotWord, State, is_zero, map, place, word_at};
 use crate::error::{Place, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
@@ -138,8 +140,11 @@ pub(super) fn check(context: &Context<'_>, state: &mut State) -> Result<()> {
 
 fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shape: u32) -> Result<()> {
     let Some(program) = context.programs.value(shape) else { return Ok(()) };
-    if !program.holds_handles() {
-        // The first pass has checked such records.
+    if !program.owns() {
+        // The first pass has checked such records, and mostly found that all they refer to lives.
+        if program.holds_handles() && !state.surely_live {
+            count_stale(context, state, info, program);
+        }
         return Ok(());
     }
     for index in 0..info.used {
@@ -151,6 +156,26 @@ fn check_records(context: &Context<'_>, state: &mut State, info: &Info<'_>, shap
         }
     }
     Ok(())
+}
+
+/// Counts the stale references in the records of a region, which were checked otherwise.
+fn count_stale(context: &Context<'_>, state: &mut State, info: &Info<'_>, program: &Program) {
+    let State { words, records, report, .. } = state;
+    for (index, word) in (0..info.used).zip(&words[info.words..]) {
+        if !word.is(Kind::Record) {
+            continue;
+        }
+        let record = &info.slot(index)[slot::HEADER as usize..];
+        let Ok(()) = program.handles(record, context.order, |found| {
+            let (Target::Reference(type_number), handle) = (found.target, Handle::from_bits(found.word)) else {
+                return Ok::<(), Infallible>(());
+            };
+            let live =
+                region_named(context, records, type_number, handle).is_ok_and(|region| region.holds(words, handle));
+            report.stale_references += u64::from(!live);
+            Ok(())
+        });
+    }
 }
 
 fn check_value(context: &Context<'_>, state: &mut State, info: &Info<'_>, index: u32) -> Result<(), Trouble> {
@@ -271,8 +296,22 @@ fn check_owned_handle(context: &Context<'_>, state: &mut State, target: Target, 
 #[inline(always)]
 fn check_reference(context: &Context<'_>, state: &mut State, type_number: u32, word: u64) -> Result<(), What> {
     let handle = Handle::from_bits(word);
+    let live = region_named(context, &state.records, type_number, handle)?.holds(&state.words, handle);
+    state.report.references += 1;
+    state.report.stale_references += u64::from(!live);
+    Ok(())
+}
+
+/// The region that a reference names, which has such a slot for a record of the type.
+#[inline(always)]
+pub(super) fn region_named<'r>(
+    context: &Context<'_>,
+    records: &'r [RecordRegion],
+    type_number: u32,
+    handle: Handle,
+) -> Result<&'r RecordRegion, What> {
     let position = context.catalog.positions().get(handle.region as usize);
-    let Some(&region) = position.and_then(|&position| state.records.get(position as usize)) else {
+    let Some(region) = position.and_then(|&position| records.get(position as usize)) else {
         return Err(What::Region);
     };
     if region.type_number != type_number {
@@ -281,12 +320,7 @@ fn check_reference(context: &Context<'_>, state: &mut State, type_number: u32, w
     if handle.index >= region.slots || handle.generation == 0 {
         return Err(What::NoRecord);
     }
-    state.report.references += 1;
-    let live = handle.index < region.used
-        && (handle.generation == region.generation
-            || state.words[region.words + handle.index as usize] == SlotWord::new(handle.generation, Kind::Record));
-    state.report.stale_references += u64::from(!live);
-    Ok(())
+    Ok(region)
 }
 
 /// The value of a kind and shape that a handle inside another value's header names, which becomes its owner.

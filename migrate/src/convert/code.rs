@@ -1,5 +1,7 @@
 //! The steps, and the tables they are kept in.
 
+use std::collections::BTreeMap;
+
 use super::number::NumberCast;
 use crate::layout::ByteOrder;
 use crate::plan::Cast;
@@ -146,6 +148,8 @@ pub(super) struct Table {
     pub(super) shapes: Vec<Shape>,
     /// Texts that are brought along.
     pub(super) texts: Vec<String>,
+    /// For each check that is looked at in a scan: of values of which shape, and whether they are secret.
+    pub(super) checked: BTreeMap<u32, (Shape, bool)>,
 }
 
 #[derive(Debug, Clone)]
@@ -158,6 +162,8 @@ pub(super) struct JobData {
     pub(super) value: u32,
     pub(super) key: u32,
     pub(super) check: u32,
+    /// Whether nothing of it may be shown.
+    pub(super) secret: bool,
 }
 
 /// The steps of one kind of value.
@@ -260,6 +266,10 @@ pub(super) enum Step {
         from: u32,
         check: u32,
     },
+    /// Only in a scan: the check holds of a value.
+    Holds {
+        check: u32,
+    },
 
     // Steps that branch and loop.
     /// Jumps when the option is nothing.
@@ -275,11 +285,18 @@ pub(super) enum Step {
         width: u8,
         otherwise: u32,
     },
-    /// Jumps to the steps of the variant that the tag names.
+    /// Jumps to the steps of the variant that the tag names; all of them end at `end`.
     Choice {
         from: u32,
         width: u8,
         cases: u32,
+        end: u32,
+    },
+    /// Only in a scan: the check holds of one value if those of all steps up to `end` do.
+    Probe {
+        from: u32,
+        check: u32,
+        end: u32,
     },
     Jump {
         to: u32,
@@ -363,6 +380,7 @@ impl Step {
                 | Self::Zero { .. }
                 | Self::Equal { .. }
                 | Self::Never { .. }
+                | Self::Holds { .. }
         )
     }
 

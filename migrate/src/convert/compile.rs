@@ -70,6 +70,8 @@ pub(super) struct Compiler<'a> {
     pub(super) purpose: Purpose,
     /// Which of the plan's types have anything to check.
     checked: Vec<bool>,
+    /// Whether what is looked at may not be shown.
+    pub(super) secret: bool,
     /// Steps that may still be made.
     pub(super) budget: usize,
     pub(super) table: Table,
@@ -109,6 +111,7 @@ impl<'a> Compiler<'a> {
             order,
             purpose,
             checked: if purpose == Purpose::Scan { checked_types(plan) } else { Vec::new() },
+            secret: false,
             budget: (1 << 20) + 16 * (parts(&plan.old.types) + parts(&plan.new.types)),
             table: Table::default(),
             code: Code::new(0, 0, order),
@@ -122,7 +125,8 @@ impl<'a> Compiler<'a> {
     pub(super) fn compile(mut self, old: &Shape, new: &Shape, cast: &Cast) -> Result<Table, ConversionError> {
         self.whole(old, new, cast)?;
         let mut next = 0;
-        while let Some(JobData { kind, old, new, casts, .. }) = self.table.jobs.get(next).cloned() {
+        while let Some(JobData { kind, old, new, casts, secret, .. }) = self.table.jobs.get(next).cloned() {
+            self.secret = secret;
             let ((old_key, old_value), (new_key, new_value)) = parts_of_job(kind, &old, &new)?;
             self.table.jobs[next].value = self.whole(&old_value, &new_value, &casts.0)?;
             if let (Some(old), Some(new), Some(cast)) = (old_key, new_key, &casts.1) {
@@ -130,6 +134,12 @@ impl<'a> Compiler<'a> {
             }
             next += 1;
         }
+        Ok(self.table)
+    }
+
+    /// No steps, for old values of this shape.
+    pub(super) fn compile_nothing(mut self, old: &Shape) -> Result<Table, ConversionError> {
+        self.table.codes.push(Code::new(self.old_size(old)? as u32, 0, self.order));
         Ok(self.table)
     }
 
@@ -171,7 +181,7 @@ impl<'a> Compiler<'a> {
                 self.push(Step::ToBytes { from, to })
             }
             (Cast::BytesToText { check }, Shape::Bytes, Shape::Text) => {
-                let check = self.check(Some(*check))?;
+                let check = self.check(Some(*check), old)?;
                 let (from, to) = self.places(from, 8, to, 8)?;
                 self.push(Step::ToText { from, to, check })
             }
@@ -181,14 +191,19 @@ impl<'a> Compiler<'a> {
                 self.something(*tag, to)
             }
             (Cast::Option(inner), Shape::Option { .. }, Shape::Option { .. }) => self.option(between, inner, levels),
-            (Cast::Unwrap { value, none, check }, Shape::Option { inner: old, tag, .. }, _) => {
+            (Cast::Unwrap { value, none, check }, Shape::Option { inner, tag, .. }, _) => {
                 let head = self.is_something(*tag, from)?;
+                if check.is_some() {
+                    let check = self.check(*check, old)?;
+                    self.push(Step::Holds { check })?;
+                }
+                let old = inner;
                 self.cast(Between { old, from: from + value_at(*tag), ..between }, value, levels)?;
                 let jump = self.otherwise(head)?;
                 match none {
                     Some(value) if check.is_none() => self.value(value, new, to, levels)?,
                     _ => {
-                        let check = self.check(*check)?;
+                        let check = self.check(*check, between.old)?;
                         let from = self.old_place(from, 0)?;
                         self.push(Step::Never { from, check })?;
                     }
@@ -213,9 +228,13 @@ impl<'a> Compiler<'a> {
                     })
                 } else {
                     let (start, stride, count) = (from + count * old_stride, old_stride, before - after);
-                    if let Some(check) = check {
-                        let check = self.check(Some(*check))?;
-                        self.over_old(start, stride, count, |compiler, from| compiler.empty(old, from, check, levels))?;
+                    if check.is_some() {
+                        let check = self.check(*check, between.old)?;
+                        self.probe(from, check, |compiler| {
+                            compiler.over_old(start, stride, count, |compiler, from| {
+                                compiler.empty(old, from, check, levels)
+                            })
+                        })?;
                     }
                     self.over_old(start, stride, count, |compiler, from| compiler.drop_owned(old, from, levels))
                 }
@@ -348,8 +367,9 @@ impl<'a> Compiler<'a> {
             return Err(unsuited(between, "a number"));
         };
         let waived = check.and_then(|check| self.plan.checks.get(check)).is_some_and(|check| check.waived);
-        let rounding = if waived { Rounding::Nearest } else { Rounding::Exact };
-        let check = self.check(check)?;
+        // What a program allows to be lost is looked for nevertheless, and said.
+        let rounding = if waived && self.purpose == Purpose::Convert { Rounding::Nearest } else { Rounding::Exact };
+        let check = self.check(check, between.old)?;
         let (from, to) = self.places(between.from, before.width().into(), between.to, after.width().into())?;
         let cast = NumberCast { old: before, new: after, order: self.order, rounding };
         self.push(Step::Number { from, to, count: 1, cast, check })
@@ -365,10 +385,17 @@ impl<'a> Compiler<'a> {
         }) as u32)
     }
 
-    pub(super) fn check(&self, check: Option<usize>) -> Result<u32, ConversionError> {
+    /// The number of a check, of values of this old shape.
+    pub(super) fn check(&mut self, check: Option<usize>, shape: &Shape) -> Result<u32, ConversionError> {
         match check {
             None => Ok(NONE),
-            Some(check) if check < self.plan.checks.len() && check < NONE as usize => Ok(check as u32),
+            Some(check) if check < self.plan.checks.len() && check < NONE as usize => {
+                if self.purpose == Purpose::Scan {
+                    let known = self.table.checked.entry(check as u32);
+                    known.or_insert_with(|| (shape.clone(), false)).1 |= self.secret;
+                }
+                Ok(check as u32)
+            }
             Some(check) => Err(mismatch(format!("there is no check {check}"))),
         }
     }

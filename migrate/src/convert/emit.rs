@@ -182,7 +182,9 @@ impl Compiler<'_> {
             | Step::Text { .. }
             | Step::Empty { .. }
             | Step::Drop { .. }
-            | Step::ToBytes { .. } => self.purpose == Purpose::Convert,
+            | Step::ToBytes { .. }
+            | Step::Number { check: NONE, .. } => self.purpose == Purpose::Convert,
+            Step::Holds { .. } => self.purpose == Purpose::Scan,
             _ => true,
         };
         if needed {
@@ -206,7 +208,9 @@ impl Compiler<'_> {
         flat.sort_by_key(|step| sort_key(*step));
         let mut joined: Vec<Step> = Vec::with_capacity(flat.len());
         for step in flat {
-            match joined.last_mut().and_then(|last| join(*last, step).map(|longer| (last, longer))) {
+            let counts = self.purpose == Purpose::Scan && matches!(step, Step::Zero { .. });
+            match joined.last_mut().filter(|_| !counts).and_then(|last| join(*last, step).map(|longer| (last, longer)))
+            {
                 Some((last, longer)) => *last = longer,
                 None => joined.push(step),
             }
@@ -214,6 +218,29 @@ impl Compiler<'_> {
         self.code.steps.extend(joined);
         self.code.steps.extend(others);
         self.barrier = self.code.steps.len();
+    }
+
+    /// The steps of `body` all hold, or the check fails of one value.
+    pub(super) fn probe(&mut self, from: u64, check: u32, body: impl FnOnce(&mut Self) -> Compiled) -> Compiled {
+        if self.purpose == Purpose::Convert {
+            return body(self);
+        }
+        let from = self.old_place(from, 0)?;
+        let head = self.open(Step::Probe { from, check, end: 0 })?;
+        body(self)?;
+        let end = self.label();
+        if let [step] = self.code.steps[head + 1..]
+            && step.is_flat()
+        {
+            // It speaks for itself.
+            self.code.steps.truncate(head);
+            self.branches -= 1;
+            self.barrier = head;
+            return self.push(step);
+        }
+        self.code.steps[head] = Step::Probe { from, check, end };
+        self.close(head);
+        Ok(())
     }
 
     /// The number of the step to come, to which something jumps.
@@ -260,6 +287,9 @@ impl Compiler<'_> {
         let end = self.label();
         for &jump in jumps {
             self.code.steps[jump] = Step::Jump { to: end };
+        }
+        if let Step::Choice { end: label, .. } = &mut self.code.steps[head] {
+            *label = end;
         }
         self.close(head);
     }

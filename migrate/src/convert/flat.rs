@@ -56,8 +56,59 @@ pub(super) fn flat(step: Step, code: &Code, span: &mut Span<'_>) -> bool {
             all(span, from, width.into(), |bytes| code.order.unsigned(bytes) == u128::from(value))
         }
         Step::Never { .. } => false,
+        Step::Holds { .. } => true,
         other => unreachable!("{other:?} is not flat"),
     }
+}
+
+/// Of how many values a step speaks, and of how many what it says does not hold; nothing is written.
+pub(super) fn count_unfit(step: Step, code: &Code, span: &Span<'_>) -> (usize, usize) {
+    let Step::Number { from, count, cast, .. } = step else {
+        let failing = |position: &usize| !holds(step, code, &span.old[position * span.old_stride..]);
+        return (span.count, (0..span.count).filter(failing).count());
+    };
+    let (from, count) = (from as usize, count as usize);
+    let failed = if count == 1 {
+        unfit_numbers(&span.old[from..], span.old_stride, span.count, cast)
+    } else {
+        let width = cast.old.width() as usize;
+        let record = |position| unfit_numbers(&span.old[position * span.old_stride + from..], width, count, cast);
+        (0..span.count).map(record).sum()
+    };
+    (span.count * count, failed)
+}
+
+/// Whether what a step says holds of the record that begins here.
+pub(super) fn holds(step: Step, code: &Code, record: &[u8]) -> bool {
+    match step {
+        Step::Number { from, count, cast, .. } => {
+            unfit_numbers(&record[from as usize..], cast.old.width() as usize, count as usize, cast) == 0
+        }
+        step => flat(step, code, &mut Span { old: record, new: &mut [], old_stride: 0, new_stride: 0, count: 1 }),
+    }
+}
+
+/// How many of numbers at equal distances do not survive.
+pub(super) fn unfit_numbers(old: &[u8], stride: usize, count: usize, cast: NumberCast) -> usize {
+    with_kind!(cast.old, Old => with_kind!(cast.new, New => {
+        if cast.order == ByteOrder::NATIVE {
+            unfit_numbers_of::<Old, New>(old, stride, count, ByteOrder::NATIVE)
+        } else {
+            unfit_numbers_of::<Old, New>(old, stride, count, cast.order)
+        }
+    }))
+}
+
+#[inline(always)]
+fn unfit_numbers_of<Old: Number, New: Number>(old: &[u8], stride: usize, count: usize, order: ByteOrder) -> usize {
+    let mut from = 0;
+    let mut failed = 0;
+    for _ in 0..count {
+        let bytes = &old[from..from + Old::WIDTH];
+        failed += usize::from(convert::<Old, New>(bytes, order, Rounding::Exact).is_none());
+        from += stride;
+    }
+    failed
 }
 
 #[inline(always)]

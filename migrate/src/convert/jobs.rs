@@ -16,7 +16,7 @@ impl Compiler<'_> {
         check: Option<usize>,
     ) -> Compiled {
         let Between { old, from, new, to } = between;
-        let check = self.check(check)?;
+        let check = self.check(check, old)?;
         let (from, to) = self.places(from, 8, to, 8)?;
         let job = self.job(kind, old, new, casts, check)?;
         self.push(Step::Convert { from, to, job })
@@ -50,7 +50,7 @@ impl Compiler<'_> {
         none: u32,
     ) -> Compiled {
         let Between { old, from, new, to } = between;
-        let check = self.check(Some(check))?;
+        let check = self.check(Some(check), old)?;
         let len = self.new_size(new)?;
         let (from, to) = self.places(from, 8, to, len)?;
         let job = self.job(kind, old, new, (cast, None), check)?;
@@ -66,8 +66,9 @@ impl Compiler<'_> {
         check: u32,
     ) -> Result<u32, ConversionError> {
         self.budget = self.budget.checked_sub(self.table.jobs.len()).ok_or(ConversionError::TooMany)?;
+        let secret = self.secret;
         let same = |job: &JobData| {
-            (job.kind, job.check) == (kind, check)
+            (job.kind, job.check, job.secret) == (kind, check, secret)
                 && (&job.old, &job.new) == (old, new)
                 && (&job.casts.0, job.casts.1.as_ref()) == (value, key)
         };
@@ -82,6 +83,7 @@ impl Compiler<'_> {
             value: NONE,
             key: NONE,
             check,
+            secret,
         });
         Ok(self.table.jobs.len() as u32 - 1)
     }

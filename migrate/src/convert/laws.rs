@@ -2,7 +2,9 @@
 //! edits of them, random values.
 
 mod edit;
+mod hostile;
 mod oracle;
+mod rules;
 mod store;
 mod tree;
 
@@ -67,15 +69,26 @@ fn try_pair(seed: u64, census: &mut Census) {
     }
     let expected: Vec<Option<Tree>> = trees.iter().map(|tree| oracle.fit(tree, &new, None)).collect();
 
+    let old_slots = Slots { bytes: &old_bytes, first: 8, stride: old_stride };
+    try_scan(&plan, step, order, old_slots, &expected, &store);
+
     for (slot, expected) in expected.iter().enumerate() {
         let mut new_bytes = vec![0; conversion.new_size()];
         let mut store = store.clone();
-        let result = conversion.run(&old_bytes[slot * old_stride + 8..], &mut new_bytes, &mut store);
+        let record = &old_bytes[slot * old_stride + 8..][..conversion.old_size()];
+        let others = store.len() - store.owned(&old, record, &plan.old, order).len();
+        let result = conversion.run(record, &mut new_bytes, &mut store);
         match expected {
             Some(tree) => {
                 census.converted += 1;
                 result.unwrap();
                 check(tree, &new, &plan.new, &new_bytes, &mut store);
+                // What the old record owned, the new one owns, once, or it is gone.
+                let mut owned = store.owned(&new, &new_bytes, &plan.new, ByteOrder::NATIVE);
+                let count = owned.len();
+                owned.sort_unstable();
+                owned.dedup();
+                assert_eq!((owned.len(), store.len()), (count, others + count));
             }
             None => {
                 census.unfit += 1;
@@ -90,10 +103,7 @@ fn try_pair(seed: u64, census: &mut Census) {
     census.pure += 1;
     let dead = random.below(SLOTS as u64 * 2) as usize;
     let mut new_bytes = vec![0; new_stride * SLOTS];
-    let (old_slots, mut new_slots) = (
-        Slots { bytes: &old_bytes, first: 8, stride: old_stride },
-        SlotsMut { bytes: &mut new_bytes, first: 16, stride: new_stride },
-    );
+    let mut new_slots = SlotsMut { bytes: &mut new_bytes, first: 16, stride: new_stride };
     let result = conversion.run_slots(old_slots, &mut new_slots, SLOTS, |slot| slot != dead);
     let unfit = expected.iter().enumerate().position(|(slot, tree)| slot != dead && tree.is_none());
     assert_eq!(result.err().map(|unfit| unfit.0), unfit);
@@ -108,6 +118,37 @@ fn try_pair(seed: u64, census: &mut Census) {
             }
         }
     }
+}
+
+/// A scan finds something in a record exactly if the record is unfit, and finds the same in all records together as in
+/// one after the other.
+fn try_scan(
+    plan: &crate::Plan,
+    step: usize,
+    order: ByteOrder,
+    slots: Slots<'_>,
+    expected: &[Option<Tree>],
+    store: &Store<'_>,
+) {
+    let scan = Scan::of_type(plan, step, order).unwrap();
+    let nothing = || crate::Findings::new(plan.checks.len(), plan.old.types.len());
+    let name = |slot: usize| format!("#{slot}");
+    let mut together = nothing();
+    scan.run_slots(slots, SLOTS, |_| true, &mut together, name, store);
+    let mut one_by_one = nothing();
+    for (slot, expected) in expected.iter().enumerate() {
+        let mut found = nothing();
+        scan.run_slots(slots, SLOTS, |live| live == slot, &mut found, name, store);
+        assert_eq!(found.records.iter().sum::<u64>(), 1);
+        let failed: u64 = found.checks.iter().map(|check| check.failed).sum();
+        assert_eq!(failed > 0, expected.is_none(), "{found:?}");
+        for check in &found.checks {
+            assert!(check.failed <= check.seen);
+            assert_eq!(check.first.as_ref().map(|first| &*first.record), (check.failed > 0).then_some(&*name(slot)));
+        }
+        one_by_one.merge(found);
+    }
+    assert_eq!(together, one_by_one);
 }
 
 /// `CONVERT_PAIRS` runs more of them, `CONVERT_SEED` one alone.

@@ -56,7 +56,10 @@ impl<'a> Compiler<'a> {
         if !suits {
             return Err(mismatch(format!("step {step} is not about {old} and {new}")));
         }
-        match (body, &one.body, &other.body) {
+        let is_secret = one.attributes.secret.is_some() || other.attributes.secret.is_some();
+        let before = self.secret;
+        self.secret |= is_secret;
+        let compiled = match (body, &one.body, &other.body) {
             (BodyStep::Same, ..) => self.copy_named(one, from, other, to, levels),
             (BodyStep::Struct(fields), Body::Struct(old), Body::Struct(new)) => {
                 self.fields(fields, old, from, new, to, levels)
@@ -67,7 +70,9 @@ impl<'a> Compiler<'a> {
             (BodyStep::Hook, ..) => Err(ConversionError::Hook(new.into())),
             (BodyStep::Unanswered, ..) => Err(ConversionError::Unanswered(new.into())),
             _ => Err(mismatch(format!("step {step} does not suit {old} and {new}"))),
-        }
+        };
+        self.secret = before;
+        compiled
     }
 
     /// Fields are made in the order in which they lie, so that what is side by side moves together.
@@ -94,9 +99,12 @@ impl<'a> Compiler<'a> {
             self.spend()?;
             match &step.source {
                 Source::Field { path, cast } => {
-                    let (shape, offset) = self.resolve(old, path)?;
+                    let (shape, offset, secret) = self.resolve(old, path)?;
                     let between = Between { old: shape, from: from + offset, new: &field.shape, to };
+                    let before = self.secret;
+                    self.secret |= secret || field.attributes.secret.is_some();
                     self.cast(between, cast, levels)?;
+                    self.secret = before;
                 }
                 Source::Gathered(fields) => {
                     let Shape::Inline(name) = &field.shape else {
@@ -110,26 +118,31 @@ impl<'a> Compiler<'a> {
                 Source::Value(value) => self.value(value, &field.shape, to, levels)?,
                 // The hook finds zeros.
                 Source::Hook => {}
+                Source::Unanswered if self.purpose == Purpose::Scan => {}
                 Source::Unanswered => return Err(ConversionError::Unanswered(field.name.clone())),
             }
         }
         for Dropped { path, check } in &fields.dropped {
-            let (shape, offset) = self.resolve(old, path)?;
+            let (shape, offset, secret) = self.resolve(old, path)?;
+            let from = from + offset;
             if check.is_some() {
-                let check = self.check(*check)?;
-                self.empty(shape, from + offset, check, levels)?;
+                let before = self.secret;
+                self.secret |= secret;
+                let check = self.check(*check, shape)?;
+                self.probe(from, check, |compiler| compiler.empty(shape, from, check, levels))?;
+                self.secret = before;
             }
-            self.drop_owned(shape, from + offset, levels)?;
+            self.drop_owned(shape, from, levels)?;
         }
         Ok(())
     }
 
-    /// Where a path of positions leads, from the fields of a struct inwards.
+    /// Where a path of positions leads, from the fields of a struct inwards, and whether what lies there is secret.
     pub(super) fn resolve<'f>(
         &mut self,
         fields: &'f [Field],
         path: &[usize],
-    ) -> Result<(&'f Shape, u64), ConversionError>
+    ) -> Result<(&'f Shape, u64, bool), ConversionError>
     where
         'a: 'f,
     {
@@ -137,14 +150,17 @@ impl<'a> Compiler<'a> {
         let (first, rest) = path.split_first().ok_or_else(nowhere)?;
         let field = fields.get(*first).ok_or_else(nowhere)?;
         let (mut shape, mut offset) = (&field.shape, u64::from(field.offset));
+        let mut secret = field.attributes.secret.is_some();
         for &position in rest {
             self.spend()?;
             let Shape::Inline(name) = shape else { return Err(nowhere()) };
-            let Body::Struct(fields) = &described(&self.old, name)?.body else { return Err(nowhere()) };
+            let described = described(&self.old, name)?;
+            let Body::Struct(fields) = &described.body else { return Err(nowhere()) };
             let field = fields.get(position).ok_or_else(nowhere)?;
             (shape, offset) = (&field.shape, offset + u64::from(field.offset));
+            secret |= field.attributes.secret.is_some() || described.attributes.secret.is_some();
         }
-        Ok((shape, offset))
+        Ok((shape, offset, secret))
     }
 
     pub(super) fn choice(
@@ -175,22 +191,27 @@ impl<'a> Compiler<'a> {
         if self.purpose == Purpose::Convert && steps.iter().all(is_plain) {
             return self.tags(steps, before, (tag_from, *tag), after, (tag_to, *new_tag));
         }
+        let (whole, start) = (Shape::Inline(old.name.clone()), self.old_place(from, 0)?);
         let number = self.code.cases.len() as u32;
         self.code.cases.push(Cases::default());
-        let head = self.open(Step::Choice { from: place, width: tag.width, cases: number })?;
+        let head = self.open(Step::Choice { from: place, width: tag.width, cases: number, end: 0 })?;
         let mut by_tag = Vec::with_capacity(steps.len());
         let mut jumps = Vec::with_capacity(steps.len());
         for (step, old) in steps.iter().zip(before) {
             by_tag.push((old.tag, self.label()));
             match step.new.map(|new| after.get(new)) {
                 Some(Some(new)) => {
+                    for gone in steps.iter().filter(|step| step.new.is_none() && step.check.is_some()) {
+                        let check = self.check(gone.check, &whole)?;
+                        self.push(Step::Holds { check })?;
+                    }
                     self.integer(new.tag, tag_to, new_tag.width)?;
                     self.fields(&step.fields, &old.fields, from, &new.fields, to, levels)?;
                 }
                 Some(None) => return Err(mismatch(format!("{} becomes a variant that is not there", old.name))),
                 None => {
-                    let check = self.check(step.check)?;
-                    self.push(Step::Never { from: place, check })?;
+                    let check = self.check(step.check, &whole)?;
+                    self.push(Step::Never { from: start, check })?;
                 }
             }
             jumps.push(self.jump()?);

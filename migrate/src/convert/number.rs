@@ -380,3 +380,30 @@ const fn narrow_nan(bits: u64, rounding: Rounding) -> Option<u32> {
         Rounding::Nearest => Some(sign | 0xff << 23 | kept | 1 << 22),
     }
 }
+
+/// By how much a number changes that becomes the nearest float, over itself; 0 where it is no number at all.
+pub(super) fn relative_change(bytes: &[u8], cast: NumberCast) -> f64 {
+    let wide =
+        with_kind!(cast.old, Old => bytes.get(..Old::WIDTH).and_then(|bytes| Old::load(bytes, cast.order).wide()));
+    let nearest = wide.and_then(|wide| match cast.new {
+        Kind::F32 => F32::of_wide(wide, Rounding::Nearest)?.wide(),
+        _ => F64::of_wide(wide, Rounding::Nearest)?.wide(),
+    });
+    let (Some(wide), Some(Wide::Float(bits))) = (wide, nearest) else { return 0.0 };
+    let nearest = f64::from_bits(bits);
+    match wide {
+        // A difference of integers that are far larger than it would be lost between floats.
+        Wide::Signed(value) if nearest.abs() < 1e38 => {
+            (value.abs_diff(nearest as i128) as f64 / value.unsigned_abs() as f64).max(0.0)
+        }
+        Wide::Signed(_) | Wide::Unsigned(_) if nearest.is_infinite() => f64::INFINITY,
+        Wide::Signed(value) => difference(value as f64, nearest),
+        Wide::Unsigned(value) => difference(value as f64, nearest),
+        Wide::Float(bits) => difference(f64::from_bits(bits), nearest),
+    }
+}
+
+fn difference(value: f64, nearest: f64) -> f64 {
+    let relative = ((nearest - value) / value).abs();
+    if relative.is_nan() { 0.0 } else { relative }
+}

@@ -32,6 +32,11 @@ pub struct SlotsMut<'a> {
     pub stride: usize,
 }
 
+/// How many records are gone through at a time.
+pub(super) fn per_block(strides: usize) -> usize {
+    (BLOCK_LEN / strides.max(1)).max(1)
+}
+
 /// About how many bytes of old and new records are gone through at a time.
 const BLOCK_LEN: usize = 16 * 1024;
 
@@ -92,15 +97,8 @@ impl Converter<'_> {
         assert!(self.is_pure(), "a conversion that asks the outside goes record by record");
         let (old_size, new_size) = (self.old_size(), self.new_size());
         assert!(old.stride >= old_size && new.stride >= new_size, "slots are smaller than their records");
-        let per_block = (BLOCK_LEN / (old.stride + new.stride).max(1)).max(1);
-        let mut slot = 0;
-        while slot < count {
-            if !live(slot) {
-                slot += 1;
-                continue;
-            }
-            let end = (slot + 1..count.min(slot + per_block)).find(|&slot| !live(slot));
-            let end = end.unwrap_or(count.min(slot + per_block));
+        let per_block = per_block(old.stride + new.stride);
+        for (slot, end) in runs(count, per_block, live) {
             let last = end - 1;
             let old_range = old.first + slot * old.stride..old.first + last * old.stride + old_size;
             let new_range = new.first + slot * new.stride..new.first + last * new.stride + new_size;
@@ -115,7 +113,6 @@ impl Converter<'_> {
                 count: end - slot,
             };
             self.run_block(span).map_err(|(within, unfit)| (slot + within, unfit))?;
-            slot = end;
         }
         Ok(())
     }
@@ -166,6 +163,17 @@ impl Converter<'_> {
         let (from, to) = (position * span.old_stride, position * span.new_stride);
         (&span.old[from..from + self.old_size()], &mut span.new[to..to + self.new_size()])
     }
+}
+
+/// Runs of slots that `live` says are any, none longer than `most`: the first, and the one behind the last.
+pub(super) fn runs(count: usize, most: usize, live: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = (next..count).find(|&slot| live(slot))?;
+        let limit = count.min(start.saturating_add(most));
+        next = (start + 1..limit).find(|&slot| !live(slot)).unwrap_or(limit);
+        Some((start, next))
+    })
 }
 
 /// What a pure conversion asks.
@@ -267,7 +275,7 @@ fn drive_with<O: Outside, const LOOPS: usize>(
                 1 => {}
                 _ => return Err(Unfit { at: old_at(from), what: Misfit::Invalid }.into()),
             },
-            Step::Choice { from, width, cases } => {
+            Step::Choice { from, width, cases, .. } => {
                 let tag = unsigned(old, old_at(from), width, order);
                 match code.cases[cases as usize].find(tag) {
                     Some(case) => next = case as usize,
@@ -341,6 +349,7 @@ fn drive_with<O: Outside, const LOOPS: usize>(
                     }
                 }
             }
+            Step::Probe { .. } => unreachable!("a conversion does not count"),
             step => {
                 let (old_at, new_at) = (old_base, new_base);
                 let mut span =
@@ -355,7 +364,7 @@ fn drive_with<O: Outside, const LOOPS: usize>(
 }
 
 #[inline(always)]
-fn unsigned(bytes: &[u8], at: usize, width: u8, order: ByteOrder) -> u128 {
+pub(super) fn unsigned(bytes: &[u8], at: usize, width: u8, order: ByteOrder) -> u128 {
     match width {
         1 => bytes[at].into(),
         _ => order.unsigned(&bytes[at..at + usize::from(width)]),

@@ -8,7 +8,8 @@ use crate::schema::{Body, Field, OptionTag, Shape};
 
 impl Compiler<'_> {
     /// The check fails unless the old value at `from` is the empty one. There is one empty value of each shape, so
-    /// nothing branches: options are nothing, enums are the variant with tag zero.
+    /// nothing branches: options are nothing, enums are the variant with tag zero. Steps that look at bytes come before
+    /// those that ask the outside, so that nobody asks about a handle in a variant that is not there.
     pub(super) fn empty(&mut self, shape: &Shape, from: u64, check: u32, levels: u32) -> Compiled {
         let levels = levels.checked_sub(1).ok_or(ConversionError::TooMany)?;
         self.spend()?;
@@ -99,7 +100,7 @@ impl Compiler<'_> {
                     let place = self.old_place(from + u64::from(*tag_offset), tag.width.into())?;
                     let number = self.code.cases.len() as u32;
                     self.code.cases.push(Cases::default());
-                    let head = self.open(Step::Choice { from: place, width: tag.width, cases: number })?;
+                    let head = self.open(Step::Choice { from: place, width: tag.width, cases: number, end: 0 })?;
                     let mut by_tag = Vec::with_capacity(variants.len());
                     let mut jumps = Vec::with_capacity(variants.len());
                     for variant in variants {

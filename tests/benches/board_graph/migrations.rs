@@ -7,23 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use heap::{Heap, OnProgress, Options, Progress, Record, Ref, Transaction, TypeSet, Types};
-use tests::workload::FlatNode;
+use tests::workload::{FlatNode, NextNode};
 
 use crate::figure::Figure;
 use crate::harness::{Bench, Failure, delete, options, timed};
-
-/// The flat node with its fields in another order, half as exact a score, and flags.
-#[derive(Record)]
-#[record(name = "FlatNode")]
-struct NextNode {
-    name: [u8; 16],
-    next: Option<Ref<NextNode>>,
-    edges: [Option<Ref<NextNode>>; 4],
-    id: u64,
-    score: f32,
-    #[record(default = 7)]
-    flags: u32,
-}
 
 /// When a migration began, when its records were converted, when it was durable.
 #[derive(Debug, Default)]

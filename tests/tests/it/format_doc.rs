@@ -120,7 +120,9 @@ fn explanation(line: &str) -> usize {
 fn a_wrong_offset_or_size_is_noticed_by_the_structures_alone() {
     let document = document();
     let mut changes = 0;
-    for name in ["header", "catalog", "frame", "handle", "slot"].map(|name| format!("heap/src/format/{name}.rs")) {
+    for name in
+        ["header", "catalog", "history", "frame", "handle", "slot"].map(|name| format!("heap/src/format/{name}.rs"))
+    {
         let tables = document.section(&name).expect("the section is there");
         for (table, row, column) in cells(tables, &["OFFSET", "SIZE", "BITS"]) {
             let cell = &tables[table].rows[row][column];

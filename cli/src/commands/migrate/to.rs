@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<E
         return if options.plan { considered.print_plan(output) } else { considered.print_check(output) };
     }
     // Nobody else writes while a person thinks; the lock is taken again by whoever migrates, who plans anew under it.
-    let lock = library::lock(&options.heap)?;
+    let lock = library::lock(&options.file)?;
     let mut considered = Considered::new(options, target)?;
     if considered.pending.is_none() {
         return considered.print_up_to_date(output);
@@ -54,7 +54,7 @@ struct Considered {
 
 impl Considered {
     fn new(options: &Options, target: Target) -> Result<Self, Failure> {
-        let heap = options.heap.clone();
+        let heap = options.file.clone();
         let old = library::schema(&heap)?.fingerprint();
         let new = target.types.schema().fingerprint();
         let file = options.answers.clone().unwrap_or_else(|| answers::default_file(old, new));
@@ -180,7 +180,9 @@ impl Considered {
             output.flush()?;
         }
         let watch = Watch::new(show_bar);
-        if let Some(program) = self.target.program.as_ref().filter(|_| needs_hooks(&pending.plan)) {
+        if let Some(program) =
+            self.target.program.as_ref().filter(|program| program.after || needs_hooks(&pending.plan))
+        {
             let answers = self.file.exists().then_some(&*self.file);
             let told = program::migrate(&self.target.path, &self.heap, answers, |step| watch.see(step));
             told.map_err(|failure| self.explained(failure, &program.name))?;

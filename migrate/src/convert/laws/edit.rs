@@ -29,7 +29,7 @@ struct Editor<'r> {
 
 pub(super) fn pair(random: &mut Random) -> Pair {
     let empty = Schema::default();
-    let plan = Plan { old: empty.clone(), new: empty, types: vec![], checks: vec![] };
+    let plan = Plan { old: empty.clone(), new: empty, types: vec![], checks: vec![], ..Plan::default() };
     let mut editor = Editor { random, plan, steps: vec![], acknowledged: HashSet::new(), names: 0 };
     let count = 1 + editor.random.below(4);
     for number in 0..count {

@@ -227,7 +227,7 @@ fn finite(negative: bool, magnitude: u128, exponent: i32) -> Parts {
     Parts::Finite { negative, odd: magnitude >> zeros, exponent: exponent + zeros.cast_signed() }
 }
 
-fn number(tree: &Tree, shape: &Shape) -> Option<Tree> {
+pub(super) fn number(tree: &Tree, shape: &Shape) -> Option<Tree> {
     match (tree, shape) {
         (Tree::Single(_), Shape::Float(float)) if float.width == 4 => return Some(tree.clone()),
         (Tree::Double(_), Shape::Float(float)) if float.width == 8 => return Some(tree.clone()),

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::{Job, JobKind, Outside, Unfit};
+use super::super::{Job, JobKind, Lookup, Outside, Part, Unfit};
 use crate::layout::ByteOrder;
-use crate::schema::{Schema, Shape};
+use crate::schema::{Body, Field, OptionTag, Schema, Shape};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Object {
@@ -18,13 +18,13 @@ pub(super) enum Object {
 pub(super) struct Store<'a> {
     objects: HashMap<u64, Object>,
     next: u64,
-    _old: &'a Schema,
-    _order: ByteOrder,
+    old: &'a Schema,
+    order: ByteOrder,
 }
 
 impl<'a> Store<'a> {
     pub(super) fn new(old: &'a Schema, order: ByteOrder) -> Self {
-        Self { objects: HashMap::new(), next: 0x0102_0304_0506_0708, _old: old, _order: order }
+        Self { objects: HashMap::new(), next: 0x0102_0304_0506_0708, old, order }
     }
 
     pub(super) fn add(&mut self, object: Object) -> u64 {
@@ -38,9 +38,78 @@ impl<'a> Store<'a> {
         self.next
     }
 
+    /// How many objects there are.
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Handles of the objects that a value owns, and of those that these own, each as often as it is owned. What is
+    /// empty and shared is not among them.
+    pub(super) fn owned(&self, shape: &Shape, bytes: &[u8], schema: &Schema, order: ByteOrder) -> Vec<u64> {
+        let mut all = Vec::new();
+        let mut handles = Vec::new();
+        owned_handles(shape, bytes, schema, order, &mut handles);
+        for (shape, handle) in handles.into_iter().filter(|named| named.1 != 1) {
+            all.push(handle);
+            match (self.get(handle), shape) {
+                (Object::List(elements), Shape::List(element)) => {
+                    all.extend(elements.iter().flat_map(|bytes| self.owned(element, bytes, schema, order)));
+                }
+                (Object::Map(entries), Shape::Map { key, value } | Shape::SortedMap { key, value }) => {
+                    all.extend(entries.iter().flat_map(|entry| self.owned(key, &entry.0, schema, order)));
+                    all.extend(entries.iter().flat_map(|entry| self.owned(value, &entry.1, schema, order)));
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
     /// The object behind a handle. The empty text and the empty bytes share theirs.
     pub(super) fn get(&self, handle: u64) -> Object {
         self.objects.get(&handle).cloned().unwrap_or_else(|| panic!("no object {handle:#x}"))
+    }
+}
+
+fn owned_handles<'s>(
+    shape: &'s Shape,
+    bytes: &[u8],
+    schema: &'s Schema,
+    order: ByteOrder,
+    handles: &mut Vec<(&'s Shape, u64)>,
+) {
+    let size = |shape: &Shape| shape.size_align(schema).unwrap().0 as usize;
+    let mut fields = |fields: &'s [Field]| {
+        for field in fields {
+            let at = field.offset as usize;
+            owned_handles(&field.shape, &bytes[at..at + size(&field.shape)], schema, order, handles);
+        }
+    };
+    match shape {
+        Shape::Inline(name) => match &schema.get(name).unwrap().body {
+            Body::Struct(described) => fields(described),
+            Body::Enum { tag, variants, .. } => {
+                let tag = order.unsigned(&bytes[..usize::from(tag.width)]);
+                fields(&variants.iter().find(|variant| variant.tag == tag).unwrap().fields);
+            }
+        },
+        Shape::Array { element, count } => {
+            let len = size(element);
+            for position in 0..*count as usize {
+                owned_handles(element, &bytes[position * len..(position + 1) * len], schema, order, handles);
+            }
+        }
+        Shape::Option { inner, tag, .. } => {
+            let (width, none, at) = match *tag {
+                OptionTag::Niche { width, none, .. } => (width, none, 0),
+                OptionTag::Tagged { width, value_offset } => (width, 0, value_offset as usize),
+            };
+            if order.unsigned(&bytes[..usize::from(width)]) != u128::from(none) {
+                owned_handles(inner, &bytes[at..at + size(inner)], schema, order, handles);
+            }
+        }
+        owned if owned.is_owned_handle() => handles.push((owned, order.unsigned(&bytes[..8]) as u64)),
+        _ => {}
     }
 }
 
@@ -67,6 +136,13 @@ impl Outside for Store<'_> {
     }
 
     fn drop_value(&mut self, shape: &Shape, handle: u64) -> Result<(), Unfit> {
+        let word = match self.order {
+            ByteOrder::Little => handle.to_le_bytes(),
+            ByteOrder::Big => handle.to_be_bytes(),
+        };
+        for inner in self.owned(shape, &word, self.old, self.order).into_iter().skip(1) {
+            assert!(self.objects.remove(&inner).is_some());
+        }
         let removed = self.objects.remove(&handle);
         match (removed, shape) {
             (None, Shape::Text | Shape::Bytes) => assert_eq!(handle, 1),
@@ -138,5 +214,45 @@ impl Outside for Store<'_> {
             job.value().run(element, new, self)?;
         }
         Ok(elements.len())
+    }
+}
+
+impl Lookup for Store<'_> {
+    fn is_empty(&self, shape: &Shape, handle: u64) -> bool {
+        Outside::is_empty(&mut self.clone(), shape, handle).unwrap()
+    }
+
+    fn is_utf8(&self, handle: u64) -> bool {
+        handle == 1 || matches!(&self.objects[&handle], Object::Bytes(bytes) if std::str::from_utf8(bytes).is_ok())
+    }
+
+    fn count(&self, _: &Shape, handle: u64) -> usize {
+        let Object::List(elements) = &self.objects[&handle] else { panic!("no list") };
+        elements.len()
+    }
+
+    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
+        true
+    }
+
+    fn is_unshared(&self, _: &Shape, _: u64) -> bool {
+        true
+    }
+
+    fn each(&self, _: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
+        match &self.objects[&handle] {
+            Object::List(elements) => elements.iter().for_each(|element| visit(Part::Value, element)),
+            Object::Map(entries) => {
+                for (key, value) in entries {
+                    visit(Part::Key, key);
+                    visit(Part::Value, value);
+                }
+            }
+            other => panic!("{other:?} has no elements"),
+        }
+    }
+
+    fn written(&self, _: &Shape, handle: u64, _: usize) -> String {
+        format!("{:?}", self.objects.get(&handle))
     }
 }

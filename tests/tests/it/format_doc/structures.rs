@@ -7,6 +7,7 @@ use heap::format::catalog::{
 use heap::format::frame::{self, FRAME_HEADER, FrameHeader, Operation, SEGMENT_HEADER, SegmentHeader};
 use heap::format::handle::{self, Handle};
 use heap::format::header::{self, ByteOrder, FileState, Header, LogStart, PAGE};
+use heap::format::history::{self, DroppedField, History, Kept, KeptRun, Receipt, ReceiptKind, TypeReceipt};
 use heap::format::slot::{self, CLASSES, Kind};
 use heap::format::{BLOCK, MAX_REGIONS, REGION};
 
@@ -22,6 +23,7 @@ pub(super) fn check(document: &Document) -> Result {
     check_constants(document.table("constants")?)?;
     check_header(only(document, "heap/src/format/header.rs")?)?;
     check_catalog(document.section("heap/src/format/catalog.rs")?)?;
+    check_history(document.section("heap/src/format/history.rs")?)?;
     check_kinds(document.table("kinds")?)?;
     check_classes(document.text("classes")?)?;
     check_slot(document.section("heap/src/format/slot.rs")?)?;
@@ -66,6 +68,7 @@ pub(super) fn constants() -> Vec<(&'static str, u64)> {
         catalog::EXTENT_ENTRY,
         catalog::ROOT_ENTRY,
         catalog::MAX_ROOT_NAME,
+        history::MAX_HISTORY,
         frame::SEGMENT,
         frame::SEGMENT_HEADER,
         frame::FRAME_HEADER,
@@ -246,6 +249,127 @@ fn check_catalog(tables: &[Table]) -> Result {
             ("name", sample.name.as_bytes()),
         ],
     )
+}
+
+/// A history of one receipt, and what it is made of, each part from where the one around it ends.
+fn check_history(tables: &[Table]) -> Result {
+    let [history, receipt, described, text, kept, run] = tables else {
+        return Err("the history has six tables".into());
+    };
+
+    let dropped = DroppedField { name: "dropped".into(), shape: "u32".into() };
+    let census = vec!["a census".into(), "another".into()];
+    let types =
+        vec![TypeReceipt { name: "A type".into(), records: 0x0807_0605_0403_0201, census, dropped: vec![dropped] }];
+    let sample = Receipt {
+        kind: ReceiptKind::Kept,
+        sequence: 0x1817_1615_1413_1211,
+        time: 0x2827_2625_2423_2221,
+        from: *b"the schema first",
+        to: *b"the schema after",
+        program: "a program".into(),
+        types,
+    };
+    let runs =
+        vec![KeptRun { at: 0x0303_0303_0000, len: 0x0404_0000 }, KeptRun { at: 0x0505_0505_0000, len: 0x0606_0000 }];
+    let held = Kept {
+        sequence: 0x3837_3635_3433_3231,
+        tables: vec![0x41; 0x43],
+        extents: vec![0x42; 0x42],
+        roots: vec![0x43; 0x41],
+        registry: vec![0x44; 0x44],
+        runs,
+    };
+    let whole = History { receipts: vec![sample.clone()], kept: Some(held.clone()) }.to_bytes();
+    let with = |receipts: Vec<Receipt>| History { receipts, kept: None }.to_bytes();
+    let (one, plain) = (with(vec![sample.clone()]), Receipt { types: Vec::new(), ..sample.clone() });
+    let texts = |texts: &[&str]| -> Vec<u8> {
+        let one =
+            |text: &&str| with(vec![Receipt { program: (*text).to_owned(), ..plain.clone() }])[16 + 64..].to_vec();
+        texts.iter().flat_map(one).collect()
+    };
+
+    check_structure(
+        history,
+        &whole,
+        &[
+            ("number of receipts", &1_u32.to_le_bytes()),
+            ("kept", &1_u32.to_le_bytes()),
+            ("reserved", &[0; 8]),
+            ("the receipts", &whole[16..]),
+        ],
+    )?;
+    let number = |history: &[u8]| u64::from(history[4]);
+    check_numbers(history, 1, &[(number(&one), "nothing"), (number(&whole), "the catalog as it was")])?;
+    let bytes = &one[16..];
+    let contents = [texts(&["a program"]), described_bytes(&one, &sample)].concat();
+    check_structure(
+        receipt,
+        bytes,
+        &[
+            ("kind", &3_u32.to_le_bytes()),
+            ("number of types", &1_u32.to_le_bytes()),
+            ("sequence", &sample.sequence.to_le_bytes()),
+            ("time in milliseconds since 1970", &sample.time.to_le_bytes()),
+            ("fingerprint of the schema before", &sample.from),
+            ("fingerprint of the schema after", &sample.to),
+            ("reserved", &[0; 8]),
+            ("text: the program", &contents),
+        ],
+    )?;
+    let kind = |kind| u64::from(with(vec![Receipt { kind, ..sample.clone() }])[16]);
+    check_numbers(
+        receipt,
+        0,
+        &[
+            (kind(ReceiptKind::Migrated), "migrated"),
+            (kind(ReceiptKind::RolledBack), "rolled back"),
+            (kind(ReceiptKind::Kept), "given up the way back"),
+        ],
+    )?;
+    check_structure(
+        described,
+        &described_bytes(&one, &sample),
+        &[
+            ("number of records", &sample.types[0].records.to_le_bytes()),
+            ("number of census lines", &2_u32.to_le_bytes()),
+            ("number of dropped fields", &1_u32.to_le_bytes()),
+            ("texts", &texts(&["A type", "a census", "another", "dropped", "u32"])),
+        ],
+    )?;
+    check_structure(
+        text,
+        &texts(&["a program"]),
+        &[("length in bytes", &9_u32.to_le_bytes()), ("characters", b"a program\0\0\0")],
+    )?;
+    let bytes = &whole[one.len()..];
+    let run_bytes: Vec<u8> = held.runs.iter().flat_map(|run| [run.at, run.len]).flat_map(u64::to_le_bytes).collect();
+    let padded = |stream: &Vec<u8>| [&stream[..], &vec![0; stream.len().next_multiple_of(8) - stream.len()]].concat();
+    let streams = [&held.tables, &held.extents, &held.roots, &held.registry].map(padded).concat();
+    check_structure(
+        kept,
+        bytes,
+        &[
+            ("sequence", &held.sequence.to_le_bytes()),
+            ("length of the tables", &0x43_u64.to_le_bytes()),
+            ("length of the extents", &0x42_u64.to_le_bytes()),
+            ("length of the roots", &0x41_u64.to_le_bytes()),
+            ("length of the registry", &0x44_u64.to_le_bytes()),
+            ("number of runs", &2_u32.to_le_bytes()),
+            ("reserved", &[0; 4]),
+            ("the runs", &[run_bytes.clone(), streams].concat()),
+        ],
+    )?;
+    check_structure(
+        run,
+        &run_bytes[..16],
+        &[("offset in the file", &held.runs[0].at.to_le_bytes()), ("length in bytes", &held.runs[0].len.to_le_bytes())],
+    )
+}
+
+/// The types of a history of one receipt: what follows its program.
+fn described_bytes(history: &[u8], receipt: &Receipt) -> Vec<u8> {
+    history[16 + 64 + (4 + receipt.program.len()).next_multiple_of(8)..].to_vec()
 }
 
 fn check_kinds(table: &Table) -> Result {

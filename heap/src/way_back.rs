@@ -1,7 +1,7 @@
-//! Rolling a migration back: one commit, whose frame holds the catalog's streams as they were.
+//! The end of a migration, made on the files, with nothing else alive: it is rolled back, or the way back is given up.
 //!
-//! It is made on the files, with nothing else alive. What the heap will be is read and verified under the operations of
-//! the frame before the frame is written.
+//! Each is one commit. Rolling back writes the catalog's streams as they were; what the heap will be is read and verified
+//! under the operations of the frame before the frame is written.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::checkpoint;
 use crate::error::{Error, Result};
+use crate::file_space::FileSpace;
 use crate::fold::Pace;
-use crate::format::BLOCK;
 use crate::format::catalog::EXTENT_ENTRY;
 use crate::format::frame::operations;
 use crate::format::header::LogStart;
@@ -33,36 +33,54 @@ use crate::verify;
 pub struct RolledBack {
     /// The commit that did it.
     pub sequence: Sequence,
+    /// The commit whose state the heap has again.
+    pub as_of: Sequence,
     /// Fingerprint of the schema that the migration had led to.
     pub from: [u8; 16],
     /// Fingerprint of the schema that the heap has again.
     pub to: [u8; 16],
 }
 
+/// A way back that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GivenUp {
+    /// The commit that did it.
+    pub sequence: Sequence,
+    /// Bytes of the heap file that were kept.
+    pub len: u64,
+}
+
 /// Rolls the last migration of a heap back: the heap is what it was before, and remembers both.
 ///
-/// No process may have the heap open. It is possible until [`Heap::keep`](crate::Heap::keep), and as long as no commit
-/// was made since the migration.
+/// No process may have the heap open. It is possible until the way back is given up, and as long as no commit was made
+/// since the migration.
 ///
 /// # Errors
 /// [`Error::MovedOn`] when commits were made since the migration, [`Error::NothingKept`] when there is no way back:
 /// nothing was changed. Else as [`Heap::open`](crate::Heap::open).
 pub fn rollback(path: impl AsRef<Path>) -> Result<RolledBack> {
-    rollback_with(path, &Options::default())
+    let (path, storage) = files(path.as_ref())?;
+    rollback_storage(path, &storage, &Options::default(), Moment::now())
 }
 
-/// Rolls the last migration of a heap back as [`rollback`] does.
+/// Gives up the way back from the last migration of a heap that no process has open, as
+/// [`Heap::keep`](crate::Heap::keep) does; `None` when nothing is kept.
 ///
 /// # Errors
-/// As [`rollback`].
-pub fn rollback_with(path: impl AsRef<Path>, options: &Options) -> Result<RolledBack> {
-    let path = path.as_ref();
+/// As [`Heap::open`](crate::Heap::open).
+pub fn keep(path: impl AsRef<Path>) -> Result<Option<GivenUp>> {
+    let (path, storage) = files(path.as_ref())?;
+    alone(path, &storage, &Options::default(), |path, recovered| keep_locked(&path, &storage, recovered, Moment::now()))
+}
+
+fn files(path: &Path) -> Result<(PathBuf, Arc<dyn Storage>)> {
     let found = path.canonicalize().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NotFound { path: path.to_owned() },
         _ => Error::Io { action: format!("find {}", path.display()), source },
     })?;
     let storage: Arc<dyn Storage> = Arc::new(RealStorage::open(&found)?);
-    rollback_storage(found, &storage, options, Moment::now())
+    Ok((found, storage))
 }
 
 /// Rolls back over a storage that holds a heap's files.
@@ -72,20 +90,40 @@ pub(crate) fn rollback_storage(
     options: &Options,
     moment: Moment,
 ) -> Result<RolledBack> {
+    alone(path, storage, options, |path, recovered| rollback_locked(path, storage, recovered, moment))
+}
+
+/// Runs with the writer's lock, on a heap whose file holds every commit.
+fn alone<T>(
+    path: PathBuf,
+    storage: &Arc<dyn Storage>,
+    options: &Options,
+    run: impl FnOnce(PathBuf, Recovered) -> Result<T>,
+) -> Result<T> {
     open::lock(&path, &**storage, options)?;
-    let done = rollback_locked(path, storage, options, moment);
+    let done = open::check_writable(&path, storage)
+        .and_then(|_| recover::recover(storage, &path, |counter| open::draw_epoch(options, counter)))
+        .and_then(|recovered| run(path, recovered));
     let _ = storage.lock(Lock::Writer, LockMode::Released);
     done
 }
 
-fn rollback_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: &Options, moment: Moment) -> Result<RolledBack> {
-    open::check_writable(&path, storage)?;
-    let recovered = recover::recover(storage, &path, |counter| open::draw_epoch(options, counter))?;
+fn rollback_locked(
+    path: PathBuf,
+    storage: &Arc<dyn Storage>,
+    recovered: Recovered,
+    moment: Moment,
+) -> Result<RolledBack> {
     let reader = Reader::open(BaseSource(storage), &path, Checks::Strict)?;
-    let header = reader.header().clone();
-    let (kept, receipt) = way_back(path, reader.catalog(), header.sequence)?;
-    let receipt = moment.receipt(ReceiptKind::RolledBack, header.sequence + 1, receipt.to, receipt.from);
-    let done = RolledBack { sequence: Sequence(receipt.sequence), from: receipt.from, to: receipt.to };
+    let sequence = reader.header().sequence;
+    let (kept, migrated) = way_back(path, reader.catalog(), sequence)?;
+    let receipt = moment.receipt(ReceiptKind::RolledBack, sequence + 1, migrated.to, migrated.from);
+    let done = RolledBack {
+        sequence: Sequence(receipt.sequence),
+        as_of: Sequence(sequence.saturating_sub(1)),
+        from: receipt.from,
+        to: receipt.to,
+    };
     let mut catalog = open::run_time_catalog(reader.catalog());
     let mut receipts = catalog.history().receipts.clone();
     receipts.push(receipt);
@@ -98,12 +136,26 @@ fn rollback_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: &Options,
     if planted!(storage, NewExtentsFreedEarly) {
         forget_extents(&**storage, &catalog, kept);
     }
-    if catalog.file.outgrew_durable_len() {
-        let synced = storage.sync(File::Base);
-        synced.map_err(|source| Error::Io { action: "sync the heap file".into(), source })?;
-    }
-    commit(&**storage, recovered, &payload, catalog.file.end())?;
+    commit(&**storage, recovered, &payload, &catalog.file)?;
     Ok(done)
+}
+
+fn keep_locked(
+    path: &Path,
+    storage: &Arc<dyn Storage>,
+    recovered: Recovered,
+    moment: Moment,
+) -> Result<Option<GivenUp>> {
+    let reader = Reader::open(BaseSource(storage), path, Checks::Strict)?;
+    let mut catalog = open::run_time_catalog(reader.catalog());
+    let sequence = Sequence(reader.header().sequence + 1);
+    let Some(len) = catalog.history().kept.as_ref().map(Kept::len) else { return Ok(None) };
+    catalog.set_history(kept::given_up(catalog.history(), moment, sequence.0));
+    catalog.make_room(&**storage, sequence.0, None).map_err(no_room)?;
+    let mut payload = Vec::new();
+    catalog.changes(None, |operation| operation.encode(&mut payload));
+    commit(&**storage, recovered, &payload, &catalog.file)?;
+    Ok(Some(GivenUp { sequence, len }))
 }
 
 /// What is kept, and the receipt of the migration, when it can be rolled back without a loss.
@@ -136,8 +188,12 @@ fn check_result(storage: &Arc<dyn Storage>, reader: &Reader<BaseSource<'_>>, pay
 }
 
 /// Writes the frame, and folds it into the file unless somebody reads the log; then the next opening does.
-fn commit(storage: &dyn Storage, recovered: Recovered, payload: &[u8], file_end: u64) -> Result<()> {
+fn commit(storage: &dyn Storage, recovered: Recovered, payload: &[u8], room: &FileSpace) -> Result<()> {
     let Recovered { mut headers, log, mut checksums } = recovered;
+    if room.outgrew_durable_len() {
+        let synced = storage.sync(File::Base);
+        synced.map_err(|source| Error::Io { action: "sync the heap file".into(), source })?;
+    }
     let sequence = headers.header.sequence + 1;
     log.append(sequence, payload)?;
     log.sync_sequence(sequence)?;
@@ -148,7 +204,7 @@ fn commit(storage: &dyn Storage, recovered: Recovered, payload: &[u8], file_end:
     headers.flip(storage, |header| {
         header.sequence = sequence;
         header.log = LogStart::default();
-        header.file_len = file_end.max(2 * BLOCK);
+        header.file_len = room.end();
     })
 }
 
