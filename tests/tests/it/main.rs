@@ -8,3 +8,5 @@ mod harness;
 mod images;
 mod kill;
 mod live_dump;
+mod migrate_command;
+mod terminal;
