@@ -239,13 +239,12 @@ impl Heap {
         kept::keep(&self.shared, Moment::now(), self.shared.options.durability)
     }
 
-    /// What migrations did to the heap, and what is kept of it as it was before the last one. While a transaction runs
-    /// in this thread, it is not to be had.
+    /// What migrations did to the heap, and what is kept of it as it was before the last one.
     ///
     /// # Errors
     /// As [`try_read`](Heap::try_read).
     pub fn history(&self) -> Result<History> {
-        drop(self.try_read()?);
+        let _reading = self.try_read()?;
         Ok(self.shared.state().catalog.history().clone())
     }
 

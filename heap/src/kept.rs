@@ -64,7 +64,7 @@ pub(crate) struct Flip {
     /// Numbers of the extents whose memory was changed past the transaction. Those that it wrote to, those that have
     /// another length than before, and those that are new need not be named.
     pub(crate) replaced: Vec<u32>,
-    /// What is remembered of the migration; the sequence is filled in.
+    /// What is remembered of the migration; kind and sequence are filled in.
     pub(crate) receipt: Receipt,
 }
 
@@ -157,7 +157,7 @@ fn history(state: &State, before: Before, numbers: &BTreeSet<u32>, receipt: Rece
     }
     let kept = Kept { sequence, tables, extents, roots, registry, runs: join(runs) };
     let mut receipts = state.catalog.history().receipts.clone();
-    receipts.push(Receipt { sequence, ..receipt });
+    receipts.push(Receipt { kind: ReceiptKind::Migrated, sequence, ..receipt });
     checked(History { receipts, kept: Some(kept) })
 }
 

@@ -11,7 +11,7 @@ use crate::open::{self, Door};
 use crate::options::Options;
 use crate::storage::Storage;
 use crate::storage::simulated::{Image, SimulatedDisk};
-use crate::way_back::{self, RolledBack};
+use crate::way_back::{self, GivenUp, RolledBack};
 
 /// The files of a new heap, everything that is drawn following from a seed.
 pub fn empty(seed: u64) -> Image {
@@ -43,6 +43,19 @@ pub fn open(disk: &Arc<SimulatedDisk>, mut options: Options) -> Result<Heap> {
 pub fn rollback(disk: &Arc<SimulatedDisk>, options: &Options) -> Result<RolledBack> {
     let storage = Arc::clone(disk);
     let storage: Arc<dyn Storage> = storage;
-    let moment = Moment { time: 0, program: "simulated".into() };
-    way_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment)
+    way_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment())
+}
+
+/// Gives up the way back of the heap on a disk as [`keep`](crate::keep) does.
+///
+/// # Errors
+/// As [`keep`](crate::keep).
+pub fn keep(disk: &Arc<SimulatedDisk>, options: &Options) -> Result<Option<GivenUp>> {
+    let storage = Arc::clone(disk);
+    let storage: Arc<dyn Storage> = storage;
+    way_back::keep_storage(PathBuf::from("simulated"), &storage, options, moment())
+}
+
+fn moment() -> Moment {
+    Moment { time: 0, program: "simulated".into() }
 }

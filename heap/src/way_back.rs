@@ -71,7 +71,7 @@ pub fn rollback(path: impl AsRef<Path>) -> Result<RolledBack> {
 /// As [`Heap::open`](crate::Heap::open).
 pub fn keep(path: impl AsRef<Path>) -> Result<Option<GivenUp>> {
     let (path, storage) = files(path.as_ref())?;
-    alone(path, &storage, &Options::default(), |path, recovered| keep_locked(&path, &storage, recovered, Moment::now()))
+    keep_storage(path, &storage, &Options::default(), Moment::now())
 }
 
 fn files(path: &Path) -> Result<(PathBuf, Arc<dyn Storage>)> {
@@ -91,6 +91,16 @@ pub(crate) fn rollback_storage(
     moment: Moment,
 ) -> Result<RolledBack> {
     alone(path, storage, options, |path, recovered| rollback_locked(path, storage, recovered, moment))
+}
+
+/// Gives up the way back over a storage that holds a heap's files.
+pub(crate) fn keep_storage(
+    path: PathBuf,
+    storage: &Arc<dyn Storage>,
+    options: &Options,
+    moment: Moment,
+) -> Result<Option<GivenUp>> {
+    alone(path, storage, options, |path, recovered| keep_locked(&path, storage, recovered, moment))
 }
 
 /// Runs with the writer's lock, on a heap whose file holds every commit.

@@ -22,7 +22,14 @@ pub struct OutputFile {
     path: PathBuf,
     replace: Replace,
     file: Unfinished,
+    /// Where the next write goes, and up to where the disk was asked to begin.
+    at: u64,
+    begun: u64,
 }
+
+/// The disk is asked to begin with what was written whenever it is this much, in bytes: it is busy while the next
+/// bytes are made, and the sync at the end has little left to wait for.
+const BEGUN: u64 = 2 << 20;
 
 #[derive(Debug)]
 enum Unfinished {
@@ -43,7 +50,7 @@ impl OutputFile {
             return Err(Error::Exists { path: path.to_owned() });
         }
         let file = Unfinished::create(folder_of(path)).map_err(|error| Self::failed(path, error))?;
-        Ok(Self { path: path.to_owned(), replace, file })
+        Ok(Self { path: path.to_owned(), replace, file, at: 0, begun: 0 })
     }
 
     fn failed(path: &Path, source: io::Error) -> Error {
@@ -91,6 +98,13 @@ impl OutputFile {
     }
 }
 
+#[cfg(all(feature = "dump", target_os = "linux"))]
+use heap::storage::real::begin_writeback;
+
+/// Elsewhere the sync at the end does it all.
+#[cfg(not(all(feature = "dump", target_os = "linux")))]
+const fn begin_writeback(_: &File, _: u64, _: u64) {}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -133,13 +147,21 @@ fn link(file: &File, path: &Path, folder: &Path, replace: Replace) -> io::Result
 
 impl Read for OutputFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.file().read(bytes)
+        let count = self.file().read(bytes)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file().write(bytes)
+        let count = self.file().write(bytes)?;
+        self.at += count as u64;
+        if self.at >= self.begun + BEGUN {
+            begin_writeback(self.file(), self.begun, self.at - self.begun);
+            self.begun = self.at;
+        }
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -149,7 +171,8 @@ impl Write for OutputFile {
 
 impl Seek for OutputFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file().seek(to)
+        self.at = self.file().seek(to)?;
+        Ok(self.at)
     }
 }
 

@@ -15,8 +15,8 @@ use heap::read::{Reader, Source};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Provenance, Redaction, TypeTotal};
 
-/// Bytes copied at a time: whole blocks.
-const PIECE: u64 = 1024 * 1024;
+/// Bytes copied at a time: whole blocks, as many as stay in the cache while they are checked, hashed and written.
+const PIECE: u64 = 256 * 1024;
 
 /// What is known about the image besides the heap's bytes.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +148,7 @@ impl Layout {
         let mut root = vec![0; BLOCK as usize];
         let bytes = self.root.to_bytes();
         root[..bytes.len()].copy_from_slice(&bytes);
-        copier.blocks(&root)?;
+        copier.blocks(&root, |_| None)?;
         let mut at = ROOT_AT + BLOCK;
         let mut buffer = vec![0; PIECE as usize];
         for &(start, used, len) in &self.runs {
@@ -166,7 +166,9 @@ impl Layout {
                     reader.read_blocks(at, &mut piece[..blocks])?;
                 }
                 piece[meaning as usize..].fill(0);
-                copier.blocks(piece)?;
+                // Whole blocks are as they were read, and what they were checked against is their checksum still.
+                let whole = meaning / BLOCK;
+                copier.blocks(piece, |number| reader.checked_sum(at / BLOCK + number).filter(|_| number < whole))?;
                 at += piece.len() as u64;
             }
         }
@@ -182,9 +184,11 @@ struct Copier<'a, W> {
 }
 
 impl<W: Write> Copier<'_, W> {
-    fn blocks(&mut self, bytes: &[u8]) -> Result<()> {
-        for block in bytes.chunks_exact(BLOCK as usize) {
-            self.sums.extend_from_slice(&crc32fast::hash(block).to_le_bytes());
+    /// Blocks, of which some have a checksum that is known, by their number among them.
+    fn blocks(&mut self, bytes: &[u8], known: impl Fn(u64) -> Option<u32>) -> Result<()> {
+        for (number, block) in (0..).zip(bytes.chunks_exact(BLOCK as usize)) {
+            let sum = known(number).unwrap_or_else(|| crc32fast::hash(block));
+            self.sums.extend_from_slice(&sum.to_le_bytes());
         }
         self.hasher.update(bytes);
         self.target.write_all(bytes).map_err(Error::writing)
@@ -197,7 +201,7 @@ impl<W: Write> Copier<'_, W> {
         }
         while left > 0 {
             let piece = left.min(buffer.len() as u64);
-            self.blocks(&buffer[..piece as usize])?;
+            self.blocks(&buffer[..piece as usize], |_| None)?;
             left -= piece;
         }
         Ok(())

@@ -197,5 +197,6 @@ fn plan() -> Plan {
         new: described(&new),
         types: vec![TypeStep { old: Some(0), new: Some(0), body: BodyStep::Struct(fields), rewritten: true }],
         checks: vec![Check { record: 0, place: "weight".into(), kind: CheckKind::Exact, waived: false }],
+        ..Plan::default()
     }
 }

@@ -12,6 +12,7 @@ mod decide;
 mod display;
 mod fields;
 mod findings;
+mod inverse;
 mod literal;
 mod model;
 mod names;
@@ -19,6 +20,7 @@ mod question;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod then;
 
 pub use answers::{Answers, AnswersError, MAX_ANSWERS, TypeAnswers};
 pub use decide::{Failure, Refusal};

@@ -116,6 +116,21 @@ fn a_rollback_gives_the_old_heap_back_bit_by_bit() {
     assert!(matches!(refused(heap, &disk), Error::NothingKept { .. }));
 }
 
+/// A dump that reads the log holds the file's next header back, and not the rollback.
+#[test]
+fn a_rollback_beside_a_dump_is_in_the_log() {
+    let disk = disk();
+    let before = contents(&disk);
+    migrate(&reopen(&disk)).unwrap();
+    let after = contents(&disk);
+    disk.retain(true);
+    simulated::rollback(&disk, &options()).unwrap();
+    assert_eq!(contents(&disk), after);
+    disk.retain(false);
+    drop(reopen(&disk));
+    assert_eq!(contents(&disk), before);
+}
+
 fn refused(heap: Heap, disk: &Arc<SimulatedDisk>) -> Error {
     drop(heap);
     let before = contents(disk);
@@ -237,34 +252,59 @@ fn a_migration_without_room_leaves_the_heap_as_it_was() {
     assert_eq!(contents(&disk).1, before.1);
 }
 
-/// Memory that shows the file would show what is written into room that was given up.
+/// A large value that the migration freed, and extents that it moved: nobody gets their room before the program is
+/// content.
+#[test]
+fn room_that_is_kept_is_not_given_out() {
+    let disk = disk();
+    let heap = reopen(&disk);
+    migrate(&heap).unwrap();
+    heap.checkpoint().unwrap();
+    add_values(&heap).unwrap();
+    drop(heap);
+    let (_, extents) = contents(&disk);
+    let kept = reopen(&disk).history().unwrap().kept.unwrap();
+    assert!(kept.len() >= 3 << 20);
+    assert!(extents.iter().all(|(at, _)| !kept.holds(*at, BLOCK)));
+}
+
+/// Values of all sizes, in room of the file that was not used before or is used again.
+fn add_values(heap: &Heap) -> Result<()> {
+    for size in [3 << 20, 1 << 20, 20_000, 2000, 200, 20] {
+        let mut tx = heap.write()?;
+        for _ in 0..(1 << 16) / size + 1 {
+            let data = tx.bytes(&vec![0xee; size])?;
+            tx.insert(Item { id: 0, value: 0, name: Text::EMPTY, data, next: None, done: false })?;
+        }
+        tx.commit()?;
+    }
+    heap.checkpoint()
+}
+
+/// Memory that shows the file would show what is written into room that was given up. Nothing is changed in memory
+/// here, so that all of it shows the file.
 #[test]
 fn mapped_memory_follows_the_extents_to_their_new_room() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mapped.heap");
     build(&Heap::open_with(&path, options()).unwrap()).unwrap();
     let heap = open::open(&path, Options { announce: false, ..options() }, Door::Mapped).unwrap();
-    migrate(&heap).unwrap();
+    let replaced = (0..heap.shared.state().catalog.extents().len() as u32).collect();
+    let flip = Flip { replaced, ..flip(&heap) };
+    heap.write().unwrap().commit_flip(Durability::Disk, flip).unwrap();
     heap.keep().unwrap();
     heap.checkpoint().unwrap();
+    add_values(&heap).unwrap();
     let values = |heap: &Heap| {
         let read = heap.read();
         let board: Ref<Board> = read.root("board").unwrap().unwrap();
-        read[read[board].items]
-            .iter()
-            .map(|&item| (read[item].value, read[read[item].name].to_owned()))
-            .collect::<Vec<_>>()
+        let value = |item: &Ref<Item>| (read[*item].value, read[read[*item].name].to_owned());
+        read[read[board].items].iter().map(value).collect::<Vec<_>>()
     };
-    let before = values(&heap);
-    for size in [3 << 20, 1 << 20, 2 << 20] {
-        let mut tx = heap.write().unwrap();
-        let data = tx.bytes(&vec![0xee; size]).unwrap();
-        tx.insert(Item { id: 0, value: 0, name: Text::EMPTY, data, next: None, done: false }).unwrap();
-        tx.commit().unwrap();
-    }
-    assert_eq!(values(&heap), before);
+    let expected: Vec<_> = (0..299).map(|id| (id, format!("item {id}"))).collect();
+    assert_eq!(values(&heap), expected);
     drop(heap);
-    assert_eq!(values(&Heap::open_with(&path, options()).unwrap()), before);
+    assert_eq!(values(&Heap::open_with(&path, options()).unwrap()), expected);
 }
 
 #[test]

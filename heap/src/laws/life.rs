@@ -167,6 +167,25 @@ impl Life {
         self.commit_as(durability, |_| Ok(()), finish)
     }
 
+    /// The way back is given up, while nobody has the heap open.
+    pub(super) fn keep_closed(&mut self) -> Result<()> {
+        assert!(self.heap.is_none());
+        let (before, next) = (self.now.returned, self.now.returned + 1);
+        let same = self.version(before).expect("the state is known").clone();
+        self.version_begins(next, same);
+        let done = simulated::keep(&self.disk, &options());
+        match &done {
+            Ok(Some(given_up)) => {
+                assert_eq!(given_up.sequence.number(), next);
+                self.now = Told { durable: next, returned: next, begun: next };
+            }
+            Ok(None) | Err(Error::NoRoom(_)) => self.now.begun = before,
+            Err(_) => {}
+        }
+        self.tell();
+        done.map(|_| ())
+    }
+
     /// The last migration is rolled back, while nobody has the heap open; whether there was one, and nothing after it.
     pub(super) fn roll_back_migration(&mut self) -> Result<bool> {
         assert!(self.heap.is_none());

@@ -121,7 +121,12 @@ fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<(
             assert!(done == expected || life.disk.failed().is_some(), "step {number}: {done}");
             return life.open();
         }
-        6 | 17 if random.below(2) == 0 => return life.checkpoint(),
+        6 | 14 | 17 if random.below(2) == 0 => return life.checkpoint(),
+        15 if random.below(2) == 0 => {
+            end(life, random);
+            life.keep_closed()?;
+            return life.open();
+        }
         15 => return life.keep(strength),
         _ => {}
     }
@@ -132,7 +137,7 @@ fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<(
             life.migrate(strength, |tx| convert(tx, random))
         }
         6 | 14 => Ok(()),
-        16 | 18 | 21 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
+        3 | 9 | 16 | 18 | 21 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
         _ => life.commit(strength, |tx| change(tx, Kind::Ordinary, random)),
     }
 }
@@ -141,13 +146,16 @@ fn end(life: &mut Life, random: &mut Random) {
     if random.below(2) == 0 { life.close() } else { life.kill() }
 }
 
-/// Every item is another, some with texts of their own.
+/// Every item is another, some with texts of their own, some without their data.
 fn convert(tx: &mut Transaction<'_>, random: &mut Random) -> Result<()> {
     touch(tx)?;
     for handle in tx.records::<Item>()? {
         let text = if random.below(3) == 0 { Some(tx.text("converted")?) } else { None };
         let item = tx.get_mut(handle)?;
         item.value = !item.value;
+        if random.below(2) == 0 {
+            item.data = Bytes::EMPTY;
+        }
         item.name = text.unwrap_or(item.name);
     }
     Ok(())

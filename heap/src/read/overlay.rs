@@ -1,6 +1,5 @@
 //! A log's operations laid over a heap file, without changing it.
 
-use std::collections::HashMap;
 use std::io;
 
 use super::damaged;
@@ -23,8 +22,8 @@ pub struct Overlay<S> {
     changes: Vec<Change>,
     /// The bytes of all writes, one behind the other.
     written: Vec<u8>,
-    /// Which changes touch a piece, in their order.
-    pieces: HashMap<u64, Vec<u32>>,
+    /// Which changes touch each piece, in their order; empty without any.
+    pieces: Vec<Vec<u32>>,
     /// A bit for each block that some operation touches.
     touched: Vec<u64>,
     published: Vec<Published>,
@@ -77,7 +76,7 @@ impl<S: Source> Overlay<S> {
             len,
             changes: Vec::new(),
             written: Vec::new(),
-            pieces: HashMap::new(),
+            pieces: Vec::new(),
             touched: Vec::new(),
             published: Vec::new(),
         })
@@ -119,7 +118,7 @@ impl<S: Source> Overlay<S> {
         self.changes.push(Change { at, len, bytes });
         for piece in at / PIECE..=(at + len - 1) / PIECE {
             let covered = at <= piece * PIECE && (piece + 1) * PIECE <= at + len;
-            let found = self.pieces.entry(piece).or_default();
+            let found = &mut self.pieces[piece as usize];
             if covered {
                 found.clear();
             }
@@ -131,6 +130,7 @@ impl<S: Source> Overlay<S> {
     fn touch(&mut self, at: u64, len: u64) {
         if self.touched.is_empty() {
             self.touched = vec![0; (self.len / BLOCK / 64 + 1) as usize];
+            self.pieces.resize(self.len.div_ceil(PIECE) as usize, Vec::new());
         }
         for block in at / BLOCK..=(at + len - 1) / BLOCK {
             self.touched[(block / 64) as usize] |= 1 << (block % 64);
@@ -158,7 +158,7 @@ impl<S: Source> Overlay<S> {
     /// The changes of all pieces that the range touches, in their order within each piece.
     fn changes_of(&self, start: u64, end: u64) -> impl Iterator<Item = Change> {
         let pieces = if self.changes.is_empty() { 0..0 } else { start / PIECE..end.div_ceil(PIECE) };
-        let numbers = pieces.filter_map(|piece| self.pieces.get(&piece)).flatten();
+        let numbers = pieces.filter_map(|piece| self.pieces.get(piece as usize)).flatten();
         numbers.map(|&number| self.changes[number as usize])
     }
 }

@@ -156,6 +156,12 @@ impl<S: Source> Reader<S> {
         }
     }
 
+    /// The checksum that the bytes of a block had to have when they were read; `None` where none was asked for, as
+    /// when the log touches the block.
+    pub fn checked_sum(&self, block: u64) -> Option<u32> {
+        self.sums.as_ref().filter(|_| !self.source.touches(block))?.get(block)
+    }
+
     /// Checks the extents that the log says were written before their frames.
     ///
     /// # Errors

@@ -115,8 +115,7 @@ impl Storage for RealStorage {
     }
 
     fn begin_sync(&self, file: File, offset: u64, len: u64) {
-        // What this cannot begin, the sync that follows does, and tells.
-        let _ = crate::raw::writeback(self.file(file).as_raw_fd(), offset, len, Writeback::Begin);
+        begin_writeback(self.file(file), offset, len);
     }
 
     fn write_out(&self, file: File, offset: u64, len: u64) -> io::Result<()> {
@@ -166,6 +165,12 @@ fn write_zeros(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
         let piece = (len - at).min(PAGE as u64) as usize;
         file.write_all_at(&zeros[..piece], offset + at)
     })
+}
+
+/// Asks the disk to begin with these bytes of a file, which are going to be synced; it promises nothing.
+pub fn begin_writeback(file: &fs::File, offset: u64, len: u64) {
+    // What this cannot begin, the sync that follows does, and tells.
+    let _ = crate::raw::writeback(file.as_raw_fd(), offset, len, Writeback::Begin);
 }
 
 /// Takes or gives up a lock of a heap file without waiting; false when somebody else's is in the way.

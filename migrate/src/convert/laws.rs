@@ -44,6 +44,16 @@ struct Census {
 fn try_pair(seed: u64, census: &mut Census) {
     let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let Pair { plan, step, acknowledged } = edit::pair(random);
+    try_plan(random, &plan, step, &acknowledged, census);
+}
+
+fn try_plan(
+    random: &mut Random,
+    plan: &crate::Plan,
+    step: usize,
+    acknowledged: &std::collections::HashSet<String>,
+    census: &mut Census,
+) {
     let order = if random.chance(30) { ByteOrder::Big } else { ByteOrder::Little };
     for schema in [&plan.old, &plan.new] {
         schema.check().unwrap();
@@ -51,12 +61,12 @@ fn try_pair(seed: u64, census: &mut Census) {
     if std::env::var_os("CONVERT_SEED").is_some() {
         println!("{plan:#?}");
     }
-    let conversion = Conversion::of_type(&plan, step, order).unwrap();
+    let conversion = Conversion::of_type(plan, step, order).unwrap();
     let shape =
         |schema: &crate::Schema, number: Option<usize>| Shape::Inline(schema.types[number.unwrap()].name.clone());
     let old = shape(&plan.old, plan.types[step].old);
     let new = shape(&plan.new, plan.types[step].new);
-    let oracle = Oracle::new(&plan.new, &acknowledged);
+    let oracle = Oracle::new(&plan.new, acknowledged);
 
     // Slots with a header before each record, and garbage wherever nothing should be read.
     let (old_stride, new_stride) = (conversion.old_size() + 24, conversion.new_size() + 16);
@@ -70,7 +80,7 @@ fn try_pair(seed: u64, census: &mut Census) {
     let expected: Vec<Option<Tree>> = trees.iter().map(|tree| oracle.fit(tree, &new, None)).collect();
 
     let old_slots = Slots { bytes: &old_bytes, first: 8, stride: old_stride };
-    try_scan(&plan, step, order, old_slots, &expected, &store);
+    try_scan(plan, step, order, old_slots, &expected, &store);
 
     for (slot, expected) in expected.iter().enumerate() {
         let mut new_bytes = vec![0; conversion.new_size()];

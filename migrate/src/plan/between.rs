@@ -75,10 +75,18 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    /// A field as answers name it.
+    /// An old field as answers name it.
     pub(super) fn answer_name(&self, field: &str) -> String {
         match self.variants {
             Some((old, _)) => format!("{}.{field}", old.name),
+            None => field.to_owned(),
+        }
+    }
+
+    /// A new field as answers name it.
+    pub(super) fn answer_new(&self, field: &str) -> String {
+        match self.variants {
+            Some((_, new)) => format!("{}.{field}", new.name),
             None => field.to_owned(),
         }
     }

@@ -262,39 +262,14 @@ impl Planner<'_> {
     }
 
     fn number(&mut self, old: &Shape, new: &Shape, notes: &mut Notes) -> Cast {
-        let (rule, kind) = match (old, new) {
-            (Shape::Integer(old), Shape::Integer(new)) => {
-                let rule = if old.signed != new.signed {
-                    15
-                } else if new.width > old.width {
-                    10
-                } else {
-                    13
-                };
-                (rule, (!is_within(*old, *new)).then_some(CheckKind::Fits))
-            }
-            (Shape::Integer(old), Shape::Float(new)) => {
-                if is_exact(*old, *new) {
-                    (11, None)
-                } else {
-                    (12, Some(CheckKind::Exact))
+        let Some((rule, kind)) = number_rule(old, new) else {
+            return match (old, new) {
+                (Shape::Text | Shape::Bytes, Shape::Integer(_) | Shape::Float(_))
+                | (Shape::Integer(_) | Shape::Float(_), Shape::Text | Shape::Bytes) => {
+                    notes.refuse(20, "only a hook knows how numbers are written")
                 }
-            }
-            (Shape::Float(old), Shape::Float(new)) => {
-                if new.width > old.width {
-                    (10, None)
-                } else {
-                    (14, Some(CheckKind::Exact))
-                }
-            }
-            (Shape::Float(_), Shape::Integer(_)) => (17, Some(CheckKind::Fits)),
-            (Shape::Bool, Shape::Integer(_)) => (16, None),
-            (Shape::Integer(_), Shape::Bool) => (16, Some(CheckKind::Fits)),
-            (Shape::Text | Shape::Bytes, Shape::Integer(_) | Shape::Float(_))
-            | (Shape::Integer(_) | Shape::Float(_), Shape::Text | Shape::Bytes) => {
-                return notes.refuse(20, "only a hook knows how numbers are written");
-            }
-            _ => return notes.refuse(18, "the kinds differ"),
+                _ => notes.refuse(18, "the kinds differ"),
+            };
         };
         let Some(kind) = kind else {
             notes.implicit(rule);
@@ -311,6 +286,25 @@ impl Planner<'_> {
         }
         Cast::Number { check: Some(check) }
     }
+}
+
+/// The rule by which a number becomes one of another type, and what must hold.
+pub(super) fn number_rule(old: &Shape, new: &Shape) -> Option<(u8, Option<CheckKind>)> {
+    Some(match (old, new) {
+        (Shape::Integer(old), Shape::Integer(new)) => {
+            let widened = if new.width > old.width { 10 } else { 13 };
+            let rule = if old.signed == new.signed { widened } else { 15 };
+            (rule, (!is_within(*old, *new)).then_some(CheckKind::Fits))
+        }
+        (Shape::Integer(old), Shape::Float(new)) if is_exact(*old, *new) => (11, None),
+        (Shape::Integer(_), Shape::Float(_)) => (12, Some(CheckKind::Exact)),
+        (Shape::Float(old), Shape::Float(new)) if new.width > old.width => (10, None),
+        (Shape::Float(_), Shape::Float(_)) => (14, Some(CheckKind::Exact)),
+        (Shape::Float(_), Shape::Integer(_)) => (17, Some(CheckKind::Fits)),
+        (Shape::Bool, Shape::Integer(_)) => (16, None),
+        (Shape::Integer(_), Shape::Bool) => (16, Some(CheckKind::Fits)),
+        _ => return None,
+    })
 }
 
 /// Whether every integer of the one type is one of the other.

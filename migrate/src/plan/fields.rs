@@ -55,15 +55,19 @@ impl<'a> Planner<'a> {
         let mut waiting = Vec::new();
         let mut given_up = vec![false; old.len()];
         for (number, field) in new.iter().enumerate() {
+            let single;
             let path = match (&moved[number], matched.old_of[number]) {
-                (Some(path), _) => path.clone(),
-                (None, Some(before)) => vec![before],
+                (Some(path), _) => &path[..],
+                (None, Some(before)) => {
+                    single = [before];
+                    &single[..]
+                }
                 (None, None) => {
                     waiting.push((number, matched.clashes.iter().any(|clash| clash.new == number)));
                     continue;
                 }
             };
-            match self.continued(at, old, field, &path) {
+            match self.continued(at, old, field, path) {
                 Some(source) => fields.made.push(FieldStep { field: number, source }),
                 None => {
                     given_up[path[0]] = true;
@@ -211,13 +215,12 @@ impl<'a> Planner<'a> {
 
     fn cast_field(&mut self, at: &At<'a>, before: &Field, before_name: &str, field: &Field) -> (Cast, Notes) {
         let lossy = at.answers.is_some_and(|answers| {
-            let name = |name: &str| answers.lossy.contains(&at.answer_name(name));
-            name(before_name) || name(&field.name)
+            answers.lossy.contains(&at.answer_name(before_name)) || answers.lossy.contains(&at.answer_new(&field.name))
         });
         let mut notes = Notes::new(at.old_number, at.old_place(before_name), lossy);
         notes.default.clone_from(&field.attributes.default);
         if notes.default.is_none() {
-            let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_name(&field.name)));
+            let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_new(&field.name)));
             notes.default = answered.cloned();
         }
         let before_checks = self.checks.len();
@@ -325,7 +328,7 @@ impl<'a> Planner<'a> {
         matched: &Matched,
         taken: &mut Taken,
     ) -> Source {
-        let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_name(&field.name)));
+        let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_new(&field.name)));
         let again = at.old.attributes.dropped.contains(&field.name);
         let again = if again { "; a field of this name was dropped before" } else { "" };
         if let Some(text) = field.attributes.default.as_ref().or(answered) {
@@ -348,7 +351,7 @@ impl<'a> Planner<'a> {
             self.rule(at.step, place.into(), 3, Verdict::Implicit, format!("empty{again}"));
             return Source::Value(Value::Empty);
         }
-        let line = format!("default = {{ {} = \"…\" }}", key(&at.answer_name(&field.name)));
+        let line = format!("default = {{ {} = \"…\" }}", key(&at.answer_new(&field.name)));
         let mut choices = vec![Choice::hook(&at.new.name)];
         if !matches!(field.shape, Shape::Reference(_)) {
             choices.insert(
@@ -390,11 +393,18 @@ impl<'a> Planner<'a> {
             return None;
         }
         self.gathers_left -= inner.len();
-        let is_new = self.matched.old_of[number].is_none();
+        // What a field of a type that was there before said already is no news: it was put together then.
+        let before = self.matched.old_of[number].map(|number| &self.old.schema().types[number].body);
+        let is_news = |part: &Field| match before {
+            Some(Body::Struct(fields)) => {
+                fields.iter().all(|field| field.name != part.name || field.attributes.from != part.attributes.from)
+            }
+            _ => true,
+        };
         let mut made = Vec::with_capacity(inner.len());
         for (position, part) in inner.iter().enumerate() {
             let place = format!("{place}.{}", part.name);
-            let from = part.attributes.from.as_ref().filter(|_| is_new);
+            let from = part.attributes.from.as_ref().filter(|_| is_news(part));
             let found = from.and_then(|from| Some((from, self.resolve(old, from)?.0)));
             let source = match found {
                 Some((from, path)) if taken.touches(&path) || matched.new_of[path[0]].is_some() => {
@@ -474,7 +484,7 @@ impl<'a> Planner<'a> {
                         quoted(name),
                         at.full_new(&new.name)
                     )),
-                    (!name.contains('.')).then(|| rename_line(&at.new.name, &answer_name, &at.answer_name(&new.name))),
+                    (!name.contains('.')).then(|| rename_line(&at.new.name, &answer_name, &at.answer_new(&new.name))),
                 )
             })
             .collect();
@@ -512,7 +522,7 @@ impl<'a> Planner<'a> {
                 .iter()
                 .map(|&before| {
                     let before = &old[before].name;
-                    let line = rename_line(&at.new.name, &at.answer_name(before), &at.answer_name(name));
+                    let line = rename_line(&at.new.name, &at.answer_name(before), &at.answer_new(name));
                     let means = if before == name { format!("{name} goes on") } else { format!("it was {before}") };
                     Choice::new(means, None, Some(line))
                 })
@@ -576,7 +586,7 @@ impl<'a> Planner<'a> {
         Some(field)
     }
 
-    fn path_name(&self, old: &'a [Field], path: &[usize]) -> String {
+    pub(super) fn path_name(&self, old: &'a [Field], path: &[usize]) -> String {
         let names = (1..=path.len()).filter_map(|len| self.field_at(old, &path[..len]));
         names.map(|field| &*field.name).collect::<Vec<_>>().join(".")
     }

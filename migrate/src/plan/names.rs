@@ -53,7 +53,9 @@ impl Said<'_> {
     fn new_name(&self, old: &str) -> Option<&str> {
         let renames = self.renames.filter(|renames| !renames.is_empty())?;
         let new = if self.prefix.is_empty() { renames.get(old) } else { renames.get(&format!("{}{old}", self.prefix)) };
-        new.map(|new| new.strip_prefix(self.prefix).unwrap_or(new))
+        // A variant may have another name than its prefix says; fields' names have no dots.
+        let bare = |new: &'_ String| if self.prefix.is_empty() { 0 } else { new.rfind('.').map_or(0, |dot| dot + 1) };
+        new.map(|new| &new[bare(new)..])
     }
 }
 

@@ -1,5 +1,7 @@
 //! Marks that keep values out of dumps. A mark that is lost is asked about: the values it hid would show.
 
+use std::collections::HashMap;
+
 use super::answers::{Answers, TypeAnswers};
 use super::between::{At, Planner, answer_line, inline_name};
 use super::model::{BodyStep, Fields, Source, TypeStep, Verdict};
@@ -66,27 +68,28 @@ pub(super) fn ask(planner: &mut Planner<'_>, types: &[TypeStep]) {
         let (old, new) = (&planner.old.schema().types[old_number], &planner.new.schema().types[new_number]);
         let answers = planner.answers.of(&new.name, &old.name);
         let at = At { step: number, old, old_number, new, variants: None, answers };
-        let by_name = |old: &[Field], new: &[Field]| -> Vec<(Vec<usize>, usize)> {
-            let named = |name: &str| old.iter().position(|field| field.name == name);
-            new.iter().enumerate().filter_map(|(at, field)| Some((vec![named(&field.name)?], at))).collect()
+        let by_name = |old: &[Field], new: &[Field]| -> Vec<(usize, usize)> {
+            let positions: HashMap<&str, usize> =
+                old.iter().enumerate().map(|(position, field)| (&*field.name, position)).collect();
+            new.iter().enumerate().filter_map(|(at, field)| Some((*positions.get(&*field.name)?, at))).collect()
         };
         match (&step.body, &old.body, &new.body) {
             (BodyStep::Same, Body::Struct(before), Body::Struct(after)) => {
-                let pairs: Vec<_> = (0..after.len()).map(|field| (vec![field], field)).collect();
-                ask_fields(planner, &at, before, after, &pairs);
+                ask_same(planner, &at, before, after);
             }
             (BodyStep::Struct(fields), Body::Struct(before), Body::Struct(after)) => {
                 ask_fields(planner, &at, before, after, &pairs(fields));
                 ask_gathered(planner, &at, before, fields, after);
             }
             (BodyStep::Hook, Body::Struct(before), Body::Struct(after)) => {
-                ask_fields(planner, &at, before, after, &by_name(before, after));
+                for (one, other) in by_name(before, after) {
+                    ask_fields(planner, &at, before, after, &[(&[one], other)]);
+                }
             }
             (BodyStep::Same, Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
                 for (one, other) in before.iter().zip(after) {
                     let inner = At { variants: Some((one, other)), ..at };
-                    let pairs: Vec<_> = (0..other.fields.len()).map(|field| (vec![field], field)).collect();
-                    ask_fields(planner, &inner, &one.fields, &other.fields, &pairs);
+                    ask_same(planner, &inner, &one.fields, &other.fields);
                 }
             }
             (BodyStep::Enum(steps), Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
@@ -104,29 +107,38 @@ pub(super) fn ask(planner: &mut Planner<'_>, types: &[TypeStep]) {
     }
 }
 
-fn pairs(fields: &Fields) -> Vec<(Vec<usize>, usize)> {
+/// Fields that lie the same.
+fn ask_same<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], new: &[Field]) {
+    for field in 0..new.len() {
+        ask_fields(planner, at, old, new, &[(&[field], field)]);
+    }
+}
+
+fn pairs(fields: &Fields) -> Vec<(&[usize], usize)> {
     let made = fields.made.iter().filter_map(|step| match &step.source {
-        Source::Field { path, .. } => Some((path.clone(), step.field)),
+        Source::Field { path, .. } => Some((&path[..], step.field)),
         _ => None,
     });
     made.collect()
 }
 
+/// `pairs` are paths of old fields, and the new fields that they become.
 fn ask_fields<'a>(
     planner: &mut Planner<'a>,
     at: &At<'a>,
     old: &'a [Field],
     new: &[Field],
-    pairs: &[(Vec<usize>, usize)],
+    pairs: &[(&[usize], usize)],
 ) {
-    for (path, number) in pairs {
-        let after = &new[*number];
-        let (was, name) = was_secret(planner, at, old, path);
-        let is_kept = is_secret(planner, at, after);
-        // Where the type as a whole lost its mark, that is asked once.
-        let is_whole = at.old.attributes.secret.is_some() && at.new.attributes.secret.is_none();
-        match (was, is_kept) {
-            (true, false) if !is_whole => ask_one(planner, at, &name, &after.name),
+    // Where the type as a whole lost its mark, that is asked once.
+    let is_whole = at.old.attributes.secret.is_some() && at.new.attributes.secret.is_none();
+    for &(path, number) in pairs {
+        let after = &new[number];
+        match (was_secret(planner, at, old, path), is_secret(planner, at, after)) {
+            (true, false) if !is_whole => {
+                let name = planner.path_name(old, path);
+                ask_one(planner, at, &name, &after.name);
+            }
             (false, true) if at.new.attributes.secret.is_none() => {
                 planner.rule(at.step, at.new_place(&after.name), 40, Verdict::Implicit, "is secret now");
             }
@@ -145,8 +157,8 @@ fn ask_gathered<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], fi
             let Body::Struct(parts) = &described.body else { continue };
             let hidden = hidden || is_secret(planner, at, after);
             for (path, number) in pairs(inner) {
-                let (was, name) = was_secret(planner, at, old, &path);
-                if was && !hidden && !is_secret(planner, at, &parts[number]) {
+                if was_secret(planner, at, old, path) && !hidden && !is_secret(planner, at, &parts[number]) {
+                    let name = planner.path_name(old, path);
                     ask_one(planner, at, &name, &parts[number].name);
                 }
             }
@@ -155,23 +167,15 @@ fn ask_gathered<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], fi
     }
 }
 
-/// Whether an old value was hidden by its field, its type, or what is around it; and its name.
-fn was_secret<'a>(planner: &Planner<'a>, at: &At<'a>, old: &'a [Field], path: &[usize]) -> (bool, String) {
-    let mut is = at.old.attributes.secret.is_some();
-    let mut name = String::new();
-    for len in 1..=path.len() {
-        let Some(field) = planner.field_at(old, &path[..len]) else { continue };
-        is |= field.attributes.secret.is_some();
-        if len < path.len() {
-            let around = inline_name(&field.shape).and_then(|name| planner.old.get(name));
-            is |= around.is_some_and(|around| around.attributes.secret.is_some());
-            name.push_str(&field.name);
-            name.push('.');
-        } else {
-            name.push_str(&field.name);
-        }
-    }
-    (is, name)
+/// Whether an old value was hidden by its field, its type, or what is around it.
+fn was_secret<'a>(planner: &Planner<'a>, at: &At<'a>, old: &'a [Field], path: &[usize]) -> bool {
+    let hides = |len: usize| {
+        let Some(field) = planner.field_at(old, &path[..len]) else { return false };
+        // The type at the end of the path is the value's own.
+        let around = inline_name(&field.shape).filter(|_| len < path.len()).and_then(|name| planner.old.get(name));
+        field.attributes.secret.is_some() || around.is_some_and(|around| around.attributes.secret.is_some())
+    };
+    at.old.attributes.secret.is_some() || (1..=path.len()).any(hides)
 }
 
 fn is_secret(planner: &Planner<'_>, at: &At<'_>, field: &Field) -> bool {
@@ -184,7 +188,7 @@ fn is_secret(planner: &Planner<'_>, at: &At<'_>, field: &Field) -> bool {
 fn ask_one(planner: &mut Planner<'_>, at: &At<'_>, before: &str, after: &str) {
     let is_whole = before == WHOLE;
     let answer_name = if is_whole { WHOLE.into() } else { at.answer_name(before) };
-    let new_name = if is_whole { WHOLE.into() } else { at.answer_name(after) };
+    let new_name = if is_whole { WHOLE.into() } else { at.answer_new(after) };
     let said = |answers: &TypeAnswers| answers.unsecret.contains(&answer_name) || answers.unsecret.contains(&new_name);
     let place = if is_whole { String::new() } else { at.new_place(after) };
     if at.answers.is_some_and(said) {

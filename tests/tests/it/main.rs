@@ -9,4 +9,6 @@ mod images;
 mod kill;
 mod live_dump;
 mod migrate_command;
+mod migration;
 mod terminal;
+mod way_back;

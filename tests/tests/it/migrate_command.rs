@@ -266,8 +266,9 @@ fn a_hook_that_panics_changes_nothing() {
             .done()
     };
     dump("before.img");
-    let errors = migrate(&folder, "panic", &[]).failed(7, "IMG-0705");
-    println!("{errors}");
+    let Said { exit, out, errors } = migrate(&folder, "panic", &[]);
+    assert_eq!((exit, &*out), (Some(7), ""));
+    assert!(errors.starts_with("error[IMG-0705]: "), "{errors}");
     assert!(errors.contains("migration hook of Node failed; the heap is unchanged (still "), "{errors}");
     assert!(errors.contains("Node#11: it panicked: negative score (tests/src/board.rs:"), "{errors}");
     assert!(errors.contains("image show board.heap 'Node#11'"), "{errors}");

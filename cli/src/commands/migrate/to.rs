@@ -174,11 +174,6 @@ impl Considered {
         let Some(pending) = &self.pending else { return Ok(Exit::Done) };
         let heap = visible(&self.heap.display().to_string());
         let show_bar = output.is_terminal() && !output.is_json();
-        if !output.is_json() {
-            let sequence = figures::count(self.state.sequence);
-            output.line(format_args!("  before      {heap}@{sequence}  (kept until: image keep {heap})"))?;
-            output.flush()?;
-        }
         let watch = Watch::new(show_bar);
         if let Some(program) =
             self.target.program.as_ref().filter(|program| program.after || needs_hooks(&pending.plan))
@@ -214,6 +209,8 @@ impl Considered {
             })?;
             return Ok(Exit::Done);
         }
+        let sequence = figures::count(self.state.sequence);
+        output.line(format_args!("  before      {heap}@{sequence}  (kept until: image keep {heap})"))?;
         let each = u32::try_from(records).ok().and_then(|records| took.checked_div(records));
         let each = each.map_or_else(String::new, |each| format!("  {}/record", figures::duration(each)));
         let rewritten = figures::counted(records, "record");

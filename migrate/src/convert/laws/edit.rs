@@ -24,13 +24,15 @@ struct Editor<'r> {
     /// Step of each old type.
     steps: Vec<usize>,
     acknowledged: HashSet<String>,
+    /// Those of the type that is edited.
+    dropped: Vec<String>,
     names: u32,
 }
 
 pub(super) fn pair(random: &mut Random) -> Pair {
     let empty = Schema::default();
     let plan = Plan { old: empty.clone(), new: empty, types: vec![], checks: vec![], ..Plan::default() };
-    let mut editor = Editor { random, plan, steps: vec![], acknowledged: HashSet::new(), names: 0 };
+    let mut editor = Editor { random, plan, steps: vec![], acknowledged: HashSet::new(), dropped: vec![], names: 0 };
     let count = 1 + editor.random.below(4);
     for number in 0..count {
         editor.old_type(number);
@@ -267,6 +269,7 @@ impl Editor<'_> {
     fn dropped(&mut self, path: Vec<usize>, name: &str) -> Dropped {
         let check = if self.random.chance(60) {
             self.acknowledged.insert(name.into());
+            self.dropped.push(name.into());
             None
         } else {
             Some(self.check(CheckKind::Empty))
@@ -450,7 +453,12 @@ impl Editor<'_> {
             }
         };
         let name = if self.random.chance(20) && number > 0 { format!("R{number}") } else { old.name.clone() };
-        self.plan.new.types.push(descriptor(name, body, end, align));
+        let mut new = descriptor(name, body, end, align);
+        if new.name != old.name {
+            new.attributes.was.push(old.name.clone());
+        }
+        new.attributes.dropped = std::mem::take(&mut self.dropped);
+        self.plan.new.types.push(new);
         self.plan.types.push(TypeStep {
             old: Some(number),
             new: Some(self.plan.new.types.len() - 1),

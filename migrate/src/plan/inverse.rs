@@ -1,0 +1,172 @@
+//! The way back.
+
+use super::answers::{Answers, TypeAnswers};
+use super::model::{BodyStep, Cast, Fields, Plan, Source, Value};
+use super::question::{Fault, joined};
+use crate::schema::{Body, Field};
+
+impl Plan {
+    /// The plan from the new schema to the old one, which undoes this one.
+    ///
+    /// It has checks and questions of its own: what was written since need not fit the old types.
+    ///
+    /// # Errors
+    /// Names everything that cannot be brought back: values that were dropped or rounded, made by a hook, or mixed with
+    /// others; and fields that moved into or out of a struct, for which there is no way back yet.
+    pub fn inverse(&self) -> Result<Self, Vec<Fault>> {
+        let mut lost = Lost { plan: self, faults: self.faults.clone(), answers: Answers::default(), empty: Vec::new() };
+        for number in 0..self.types.len() {
+            lost.type_step(number);
+        }
+        if !lost.faults.is_empty() {
+            return Err(lost.faults);
+        }
+        let mut inverse = Self::with_answers(&self.new, &self.old, &lost.answers);
+        if !inverse.faults.is_empty() {
+            return Err(inverse.faults);
+        }
+        // What was dropped was empty, whatever its default is.
+        for (number, variant, field) in lost.empty {
+            let fields = match &mut inverse.types[number].body {
+                BodyStep::Struct(fields) => Some(fields),
+                BodyStep::Enum(steps) => steps.iter_mut().find(|step| step.new == variant).map(|step| &mut step.fields),
+                _ => None,
+            };
+            let made = fields.and_then(|fields| fields.made.iter_mut().find(|step| step.field == field));
+            if let Some(step) = made.filter(|step| matches!(step.source, Source::Value(_) | Source::Gathered(_))) {
+                step.source = Source::Value(Value::Empty);
+            }
+        }
+        Ok(inverse)
+    }
+}
+
+struct Lost<'a> {
+    plan: &'a Plan,
+    faults: Vec<Fault>,
+    /// What says that the new names are the old ones again.
+    answers: Answers,
+    /// Old type, old variant, and old field that was dropped because every value was empty.
+    empty: Vec<(usize, Option<usize>, usize)>,
+}
+
+impl Lost<'_> {
+    fn fault(&mut self, place: String, what: &str) {
+        self.faults.push(Fault { place, what: what.into() });
+    }
+
+    fn type_step(&mut self, number: usize) {
+        let plan = self.plan;
+        let step = &plan.types[number];
+        let Some(old_number) = step.old else { return };
+        let old = &plan.old.types[old_number];
+        let Some(new) = step.new.map(|new| &plan.new.types[new]) else {
+            let proved = plan.checks.iter().any(|check| check.record == old_number && check.place.is_empty());
+            if !proved {
+                self.fault(old.name.clone(), "its records are gone");
+            }
+            return;
+        };
+        self.answers.rename.insert(new.name.clone(), old.name.clone());
+        match (&step.body, &old.body, &new.body) {
+            (BodyStep::Struct(fields), Body::Struct(before), Body::Struct(after)) => {
+                let mut answers = TypeAnswers::default();
+                self.fields(fields, before, after, ("", ""), &old.name, &mut answers);
+                self.empty.extend(dropped(fields).map(|field| (old_number, None, field)));
+                self.answers.types.insert(old.name.clone(), answers);
+            }
+            (BodyStep::Enum(steps), Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
+                let mut answers = TypeAnswers::default();
+                for (position, (step, one)) in steps.iter().zip(before).enumerate() {
+                    let place = format!("{}::{}", old.name, one.name);
+                    let Some(target) = step.new else {
+                        if step.check.is_none() {
+                            self.fault(place, "is no variant any more");
+                        }
+                        continue;
+                    };
+                    let other = &after[target];
+                    if answers.rename.insert(other.name.clone(), one.name.clone()).is_some() {
+                        self.fault(place.clone(), "two variants became one");
+                    }
+                    let prefixes = (&*format!("{}.", one.name), &*format!("{}.", other.name));
+                    self.fields(&step.fields, &one.fields, &other.fields, prefixes, &place, &mut answers);
+                    self.empty.extend(dropped(&step.fields).map(|field| (old_number, Some(position), field)));
+                }
+                self.answers.types.insert(old.name.clone(), answers);
+            }
+            (BodyStep::Hook, ..) => self.fault(new.name.clone(), "a hook made it, and only another one can undo that"),
+            (BodyStep::Unanswered, ..) => self.fault(new.name.clone(), "nobody says how it is made"),
+            _ => {}
+        }
+    }
+
+    /// `prefixes` stand before old and new names in answers.
+    fn fields(
+        &mut self,
+        fields: &Fields,
+        old: &[Field],
+        new: &[Field],
+        prefixes: (&str, &str),
+        place: &str,
+        answers: &mut TypeAnswers,
+    ) {
+        for step in &fields.made {
+            let after = &new[step.field];
+            let place = joined(place, &after.name);
+            match &step.source {
+                Source::Field { path, cast } => {
+                    let [only] = path[..] else {
+                        self.fault(place, "it came out of a struct, and nothing says the way back");
+                        continue;
+                    };
+                    let (before, after) = (&old[only].name, &after.name);
+                    answers.rename.insert(format!("{}{after}", prefixes.1), format!("{}{before}", prefixes.0));
+                    self.cast(cast, &place);
+                }
+                Source::Gathered(inner) if has_fields(inner) => {
+                    self.fault(place, "it was put together from fields, and nothing says the way back");
+                }
+                Source::Gathered(_) | Source::Value(_) => {}
+                Source::Hook => self.fault(place, "a hook made it, and only another one can undo that"),
+                Source::Unanswered => self.fault(place, "nobody says where it comes from"),
+            }
+        }
+        for dropped in fields.dropped.iter().filter(|dropped| dropped.check.is_none()) {
+            let name = dropped.path.first().and_then(|&first| old.get(first)).map_or("", |field| &field.name);
+            self.fault(joined(place, name), "its values were dropped");
+        }
+    }
+
+    fn cast(&mut self, cast: &Cast, place: &str) {
+        let mut open = vec![cast];
+        while let Some(cast) = open.pop() {
+            if cast.check().is_some_and(|check| self.plan.checks[check].waived) {
+                self.fault(place.to_owned(), "it was rounded");
+            }
+            match cast {
+                Cast::Unwrap { none: Some(_), .. } => {
+                    self.fault(place.to_owned(), "what was absent cannot be told from the default");
+                }
+                Cast::Unanswered => self.fault(place.to_owned(), "nobody says how it is converted"),
+                _ => {}
+            }
+            open.extend(cast.parts().into_iter().flatten());
+        }
+    }
+}
+
+fn dropped(fields: &Fields) -> impl Iterator<Item = usize> {
+    fields.dropped.iter().filter(|dropped| dropped.check.is_some()).filter_map(|dropped| match dropped.path[..] {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
+fn has_fields(fields: &Fields) -> bool {
+    fields.made.iter().any(|step| match &step.source {
+        Source::Field { .. } => true,
+        Source::Gathered(inner) => has_fields(inner),
+        _ => false,
+    })
+}
