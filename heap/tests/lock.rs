@@ -6,12 +6,14 @@ use heap::lock::{Wish, held};
 use heap::{List, Record, Ref, Text, TypeSet, Types};
 
 #[derive(Record)]
+#[repr(C)]
 struct Board {
     title: Text,
     tasks: List<Ref<Task>>,
 }
 
 #[derive(Record)]
+#[repr(C)]
 struct Task {
     id: u64,
     done: bool,
@@ -25,9 +27,9 @@ mod before {
     use heap::{Record, Text};
 
     #[derive(Record)]
-    pub struct Task {
-        pub id: u32,
-        pub title: Text,
+    pub(super) struct Task {
+        pub(super) id: u32,
+        pub(super) title: Text,
     }
 }
 
@@ -35,12 +37,12 @@ mod answered {
     use heap::{Record, Text};
 
     #[derive(Record)]
-    pub struct Task {
-        pub id: u64,
+    pub(super) struct Task {
+        pub(super) id: u64,
         #[record(was = "title")]
-        pub name: Text,
+        pub(super) name: Text,
         #[record(default = 3)]
-        pub priority: u8,
+        pub(super) priority: u8,
     }
 }
 
@@ -48,9 +50,9 @@ mod unanswered {
     use heap::{Record, Text};
 
     #[derive(Record)]
-    pub struct Task {
-        pub id: u32,
-        pub name: Text,
+    pub(super) struct Task {
+        pub(super) id: u32,
+        pub(super) name: Text,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod before {
 
     /// The root.
     #[derive(Record)]
+    #[repr(C)]
     pub struct Board {
         /// All nodes.
         pub nodes: List<Ref<Node>>,
@@ -15,6 +16,7 @@ pub mod before {
 
     /// A node of the graph.
     #[derive(Record)]
+    #[repr(C)]
     pub struct Node {
         /// Its number.
         pub id: u64,
@@ -30,6 +32,7 @@ pub mod before {
 
     /// Somebody with something to hide.
     #[derive(Record)]
+    #[repr(C)]
     pub struct User {
         /// Its number.
         pub id: u64,
@@ -48,6 +51,7 @@ pub mod after {
 
     /// The root.
     #[derive(Record)]
+    #[repr(C)]
     pub struct Board {
         /// All nodes.
         pub nodes: List<Ref<Node>>,
@@ -76,6 +80,7 @@ pub mod after {
 
     /// Somebody with less to hide.
     #[derive(Record)]
+    #[repr(C)]
     pub struct User {
         /// Its number.
         pub id: u64,
@@ -93,6 +98,7 @@ pub mod hooked {
 
     /// The root.
     #[derive(Record)]
+    #[repr(C)]
     pub struct Board {
         /// All nodes.
         pub nodes: List<Ref<Node>>,

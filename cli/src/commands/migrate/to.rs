@@ -221,6 +221,15 @@ impl Considered {
             format!("{} before, {} now", figures::counted(self.state.records, "record"), figures::count(after.records))
         };
         output.line(format_args!("  verify      references {} ok · {counts}", figures::count(references)))?;
+        for (name, of_type) in &self.answers.types {
+            for field in &of_type.keep_secret {
+                let place = if field == "*" { name.clone() } else { format!("{name}.{field}") };
+                let place = visible(&place);
+                output.line(format_args!(
+                    "  note        {place} stays secret; the program opens the heap when it says so too: #[record(secret)]"
+                ))?;
+            }
+        }
         output.line(format_args!("migrated {}; undo with: image migrate {heap} --rollback", self.from_to()))?;
         Ok(Exit::Done)
     }
