@@ -47,7 +47,7 @@ macro_rules! schema_lock {
 pub fn hold<S: TypeSet>(file: &str) {
     let wish = match std::env::var_os(VARIABLE) {
         Some(word) if word == "write" => Wish::Renew,
-        Some(word) if !word.is_empty() => panic!("{VARIABLE} may be `write`, and is {word:?}"),
+        Some(word) if !word.is_empty() => panic!("{VARIABLE} may be `write`, and is `{}`", word.display()),
         _ if std::env::var_os("CI").is_some_and(|word| !word.is_empty()) => Wish::Check,
         _ => Wish::Begin,
     };

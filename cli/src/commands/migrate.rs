@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// A heap that no program has open
     #[arg(value_name = "HEAP")]
     file: PathBuf,
-    /// Whose types the records are to have: a program that calls heap::answer, or a schema.json
+    /// Whose types the records are to have: a program that answers, or a schema.json
     #[arg(long, value_name = "PROGRAM")]
     to: Option<PathBuf>,
     /// Only print the plan

@@ -15,7 +15,7 @@ use crate::library;
 /// Values that are listed.
 const LISTED: usize = 20;
 /// The rule about floats that may be rounded, whose offenders are listed.
-const LOSSY: u8 = 14;
+pub(super) const LOSSY: u8 = 14;
 /// What stands in an answer for something to be typed.
 const GAP: &str = "\"…\"";
 
@@ -28,9 +28,8 @@ pub(super) fn ask(
 ) -> Result<Option<Answers>, Failure> {
     let mut given = Answers::default();
     for (question, found) in &refusal.questions {
-        let found = found.as_ref().map(ToString::to_string);
-        let asked = Asked::new(heap, plan, question);
-        let Some(more) = asked.ask(found.as_deref(), person)? else { return Ok(None) };
+        let asked = Asked::new(heap, plan, question)?;
+        let Some(more) = asked.ask(found.as_ref(), person)? else { return Ok(None) };
         answers::merge(&mut given, more);
     }
     Ok(Some(given))
@@ -78,29 +77,39 @@ fn unasked(error: &io::Error) -> Failure {
 struct Asked<'a> {
     heap: &'a Path,
     question: &'a Question,
-    /// The old type, and the path of field names in it.
+    /// The old type, and the path of field names in it, where its values may be shown.
     field: Option<(&'a str, &'a str)>,
+    /// One of its values.
+    example: Option<show::Value>,
 }
 
 impl<'a> Asked<'a> {
-    fn new(heap: &'a Path, plan: &'a Plan, question: &'a Question) -> Self {
+    fn new(heap: &'a Path, plan: &'a Plan, question: &'a Question) -> Result<Self, Failure> {
         let old = plan.types.get(question.step).and_then(|step| step.old).map(|old| &*plan.old.types[old].name);
         let field = old.and_then(|name| Some((name, question.place.strip_prefix(name)?.strip_prefix('.')?)));
-        Self { heap, question, field }
+        let mut asked = Self { heap, question, field, example: None };
+        asked.example = asked.values(1)?.into_iter().next().map(|(_, value)| value);
+        if asked.example.as_ref().is_none_or(|value| *value == show::Value::Secret) {
+            (asked.field, asked.example) = (None, None);
+        }
+        Ok(asked)
     }
 
     fn ask(
         &self,
-        found: Option<&str>,
+        found: Option<&migrate::Failure>,
         person: &mut Person<impl BufRead, impl Write>,
     ) -> Result<Option<Answers>, Failure> {
         let Question { place, what, .. } = self.question;
-        let found = found.map_or_else(String::new, |found| format!(": {found}"));
-        let example = self.values(1)?.into_iter().next().map_or_else(String::new, |(_, value)| {
-            // What is secret is no example.
-            if value == show::Value::Secret { String::new() } else { format!(" (e.g. {})", value.to_text()) }
-        });
-        person.show(&format!("{}{example}: {}{}\n", visible(place), visible(what), visible(&found)))?;
+        let example = self.example.as_ref().map(|value| format!("e.g. {}", value.to_text()));
+        let count = values_found(found).map(|count| figures::counted(count, "value"));
+        let (shown, found) = match found {
+            // Of what is rounded, the findings say what it loses.
+            Some(found) if self.question.rule == LOSSY => (None, format!(": {found}")),
+            _ => (Some([count, example].into_iter().flatten().collect::<Vec<_>>().join(", ")), String::new()),
+        };
+        let shown = shown.filter(|shown| !shown.is_empty()).map_or_else(String::new, |shown| format!(" ({shown})"));
+        person.show(&format!("{}{shown}: {}{}\n", visible(place), visible(what), visible(&found)))?;
         let keys = self.keys();
         loop {
             person.show(&self.menu(&keys))?;
@@ -160,6 +169,11 @@ impl<'a> Asked<'a> {
         let is_lossy = self.question.rule == LOSSY;
         library::sample(self.heap, type_name, field, most, |value| !is_lossy || changes_when_rounded(value))
     }
+}
+
+/// Of how many values it was found that something is to be decided.
+pub(super) fn values_found(found: Option<&migrate::Failure>) -> Option<u64> {
+    found.and_then(|found| found.finding.as_ref()).map(|finding| finding.failed)
 }
 
 /// Whether an f64 is another number as an f32.

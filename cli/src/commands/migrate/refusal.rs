@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use migrate::Refusal;
+use migrate::{Choice, Refusal};
 
+use super::questions::{LOSSY, values_found};
 use crate::failure::Failure;
 use crate::figures;
 
@@ -11,9 +12,13 @@ use crate::figures;
 pub(super) fn failure(refusal: &Refusal, file: &Path, yes: bool) -> Failure {
     let file = file.display();
     let Refusal { faults, questions, failures } = refusal;
-    let asked = questions.iter().map(|(question, found)| match found {
-        Some(found) => format!("{}: {}, {found}", question.place, question.what),
-        None => format!("{}: {}", question.place, question.what),
+    let asked = questions.iter().map(|(question, found)| {
+        let (place, what) = (&question.place, &question.what);
+        match (found, values_found(found.as_ref())) {
+            (Some(found), _) if question.rule == LOSSY => format!("{place}: {what}, {found}"),
+            (_, Some(count)) => format!("{place} ({}): {what}", figures::counted(count, "value")),
+            _ => format!("{place}: {what}"),
+        }
     });
     let said = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.what));
     let found = failures.iter().map(|failure| format!("{}: {failure}", failure.place));
@@ -35,13 +40,16 @@ pub(super) fn failure(refusal: &Refusal, file: &Path, yes: bool) -> Failure {
     if !faults.is_empty() {
         help.push(format!("correct the attributes of the types, or {file}"));
     }
-    let lines: Vec<String> = questions
-        .iter()
-        .map(|(question, _)| {
-            let ways = question.choices.iter().filter_map(|choice| choice.answer.as_ref().or(choice.code.as_ref()));
-            ways.cloned().collect::<Vec<_>>().join("   or   ")
-        })
-        .collect();
+    let mut lines = Vec::new();
+    for (question, _) in questions {
+        let ways = |way: fn(&Choice) -> Option<&String>| {
+            question.choices.iter().filter_map(way).cloned().collect::<Vec<_>>().join("   or   ")
+        };
+        match ways(|choice| choice.answer.as_ref()) {
+            answers if answers.is_empty() => help.push(format!("write {}", ways(|choice| choice.code.as_ref()))),
+            answers => lines.push(answers),
+        }
+    }
     if !lines.is_empty() {
         let pronoun = if lines.len() == 1 { "it" } else { "them" };
         help.push(format!("answer {pronoun} in {file}:  {}", lines.join(";   ")));

@@ -1,5 +1,6 @@
 //! A heap follows the types of a program or of a schema.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use crate::figures;
 use crate::library::{self, Pending, State};
 use crate::output::Output;
 use crate::program::{self, Step};
-use crate::target::Target;
+use crate::target::{Program, Target};
 
 /// Migrates the heap, or tells what that would do.
 pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<Exit, Failure> {
@@ -72,7 +73,7 @@ impl Considered {
         self.pending.as_ref().and_then(|pending| pending.plan.decide(&pending.findings).err())
     }
 
-    fn from_to(&self) -> String {
+    fn fingerprints(&self) -> String {
         format!("{} → {}", self.old, self.new)
     }
 
@@ -109,7 +110,7 @@ impl Considered {
             }
             Some(_) => "refused".to_owned(),
         };
-        output.line(format_args!("pending: {} ({how})", self.from_to()))?;
+        output.line(format_args!("pending: {} ({how})", self.fingerprints()))?;
         Ok(Exit::No)
     }
 
@@ -131,7 +132,7 @@ impl Considered {
             to: format!("{:#}", self.new),
             program: self.target.program.as_ref().map(|program| program.name.clone()),
             decided: refusal.is_none(),
-            refusal: refusal.map(|refusal| refusal.to_string()),
+            refusal: refusal.map(ToString::to_string),
             plan: pending.map(|pending| pending.plan.display_with(&pending.findings).to_string()),
             questions: questions.iter().map(|(question, _)| ReportedQuestion::of(question)).collect(),
             answers: self.file.display().to_string(),
@@ -175,14 +176,13 @@ impl Considered {
         let heap = visible(&self.heap.display().to_string());
         let show_bar = output.is_terminal() && !output.is_json();
         let watch = Watch::new(show_bar);
-        if let Some(program) =
-            self.target.program.as_ref().filter(|program| program.after || needs_hooks(&pending.plan))
-        {
+        let in_program = |program: &Program| program.after || needs_hooks(&pending.plan);
+        if self.target.program.as_ref().is_some_and(in_program) {
             let answers = self.file.exists().then_some(&*self.file);
             let told = program::migrate(&self.target.path, &self.heap, answers, |step| watch.see(step));
-            told.map_err(|failure| self.explained(failure, &program.name))?;
+            told.map_err(|failure| self.explained(failure))?;
         } else {
-            let answers = Answers { hooks: Default::default(), ..self.answers.clone() };
+            let answers = Answers { hooks: BTreeSet::default(), ..self.answers.clone() };
             let told = watch.clone();
             let on_progress = OnProgress::new(move |progress| match progress {
                 Progress::Begun { records } => told.see(Step::Begun(records)),
@@ -211,7 +211,11 @@ impl Considered {
         }
         let sequence = figures::count(self.state.sequence);
         output.line(format_args!("  before      {heap}@{sequence}  (kept until: image keep {heap})"))?;
-        let each = u32::try_from(records).ok().and_then(|records| took.checked_div(records));
+        // Of few records the commit takes the time.
+        let each = u32::try_from(records)
+            .ok()
+            .filter(|&records| records >= 1_000)
+            .and_then(|records| took.checked_div(records));
         let each = each.map_or_else(String::new, |each| format!("  {}/record", figures::duration(each)));
         let rewritten = figures::counted(records, "record");
         output.line(format_args!("  rewrite     {rewritten}  {}{each}", figures::duration(took)))?;
@@ -230,14 +234,17 @@ impl Considered {
                 ))?;
             }
         }
-        output.line(format_args!("migrated {}; undo with: image migrate {heap} --rollback", self.from_to()))?;
+        output.line(format_args!("migrated {}; undo with: image migrate {heap} --rollback", self.fingerprints()))?;
         Ok(Exit::Done)
     }
 
     /// What a program said, with what only the command knows.
-    fn explained(&self, failure: Failure, program: &str) -> Failure {
+    fn explained(&self, failure: Failure) -> Failure {
         match (failure.code, &failure.help) {
-            ("IMG-0703", None) => failure.help(format!("image migrate {} --to {program} --plan", self.heap.display())),
+            ("IMG-0703", None) => {
+                let (heap, program) = (self.heap.display(), self.target.path.display());
+                failure.help(format!("image migrate {heap} --to {program} --plan"))
+            }
             ("IMG-0705", _) => Failure {
                 message: failure.message.replace("is unchanged", &format!("is unchanged (still {})", self.old)),
                 ..failure
