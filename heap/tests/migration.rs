@@ -156,3 +156,43 @@ fn a_migration_is_rolled_back_until_something_was_committed_or_it_was_kept() {
     heap.keep().unwrap();
     assert_eq!(heap.stats().kept_len, 0);
 }
+
+/// How a record would be made that is not there, nobody need say.
+#[test]
+fn a_type_without_records_changes_as_it_likes() {
+    mod old {
+        #[derive(heap::Record)]
+        pub struct Thing {
+            pub name: heap::Text,
+        }
+    }
+    #[derive(Record)]
+    struct Thing {
+        of: Ref<Task>,
+        number: u8,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("things.heap");
+    let heap = heap::Heap::open_as::<old::Thing>(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let name = tx.text("gone").unwrap();
+    let thing = tx.insert(old::Thing { name }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    assert!(matches!(heap::Heap::open_as::<Thing>(&path), Err(heap::Error::Refused { .. })));
+    let heap = heap::Heap::open_as::<old::Thing>(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    tx.remove(thing).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = heap::Heap::open_as::<(Thing, Task)>(&path).unwrap();
+    let mut tx = heap.write().unwrap();
+    let title = tx.text("task").unwrap();
+    let of = tx.insert(Task { id: 1, title, next: None, length: 4 }).unwrap();
+    let thing = tx.insert(Thing { of, number: 7 }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = heap::Heap::open_as::<(Thing, Task)>(&path).unwrap();
+    let read = heap.read();
+    assert_eq!((read[thing].number, read[read[thing].of].length), (7, 4));
+}

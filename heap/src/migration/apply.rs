@@ -80,12 +80,21 @@ struct TableWork {
 /// How a table's records are made.
 #[derive(Debug)]
 enum How {
+    /// There are none; nothing need be known of how they would be made.
+    NotAtAll,
     /// From their own bytes.
     Alone(Conversion),
     /// With values outside of them.
     WithOutside(Conversion),
     /// By the program's hook at this position, from records that were converted to its old type first.
     Hook(usize, Option<Conversion>),
+}
+
+impl How {
+    /// Whether records can only be made when the new tables stand.
+    const fn needs_outside(&self) -> bool {
+        matches!(self, Self::WithOutside(_) | Self::Hook(..))
+    }
 }
 
 #[derive(Debug)]
@@ -182,7 +191,7 @@ impl Migration {
         shared.binder().rewritten();
         let numbers = self.numbers();
         for table in &self.tables {
-            if !matches!(table.how, How::Alone(_)) {
+            if table.how.needs_outside() {
                 self.convert_table(table, &mut tx, &numbers)?;
             }
         }
@@ -253,6 +262,7 @@ impl Migration {
         numbers: &HashMap<Shape, u32>,
     ) -> Result<(), Fault> {
         match &table.how {
+            How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
                 conversion.converter().run(old, made, &mut Values { tx, numbers })
             }
@@ -335,7 +345,7 @@ fn plan_tables(passed: &Passed, catalog: &read::Catalog) -> Result<Vec<TableWork
             new: new_slots,
             old_shape,
             shape: shape.expect("the new registry numbers every record type") as u32,
-            how: how(passed, step)?,
+            how: if table.entry.live == 0 { How::NotAtAll } else { how(passed, step)? },
             regions: regions.collect(),
         });
     }
@@ -404,7 +414,7 @@ impl TableWork {
         let mut count = 0;
         let at = space.region_at(region.number);
         space.fill_with(at, region.old_len.max(region.new_len), |bytes| {
-            if !matches!(self.how, How::Alone(_)) {
+            if self.how.needs_outside() {
                 let end = (self.old.header(region.used as usize)).min(bytes.len());
                 before = bytes[self.old.header(0).min(end)..end].to_vec();
             }

@@ -31,7 +31,8 @@ pub(crate) fn pass<S: Source>(
 ) -> Result<Option<Passed>> {
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(reader.catalog(), types, &options.answers)? else { return Ok(None) };
+    let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
+    let Some((plan, registry)) = planned else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
@@ -46,20 +47,35 @@ impl Types {
     /// How the records of a heap would follow these types, and what the live values say about it; `None` where nothing
     /// has to be done. `answers` are what people decided; where they name types with hooks, the plan counts on them.
     ///
+    /// Where the program gives a field's secret mark up, that is a question of the plan; opening a heap for the types does
+    /// not ask, and keeps the secret.
+    ///
     /// # Errors
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
-        let Some((plan, _)) = plan(reader.catalog(), self, answers)? else { return Ok(None) };
+        let Some((plan, _)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
         let findings = super::scan::scan(reader, &plan)?;
         Ok(Some((plan, findings)))
     }
 }
 
+/// What becomes of secret marks that the program does not give any more, and of which nobody said anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsaid {
+    /// The heap keeps them.
+    Kept,
+    /// They are questions.
+    Asked,
+}
+
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(Plan, Registry)>> {
+fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
+    let is_told = answers.types.values().any(|answers| !answers.unsecret.is_empty());
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
-        Some(known) => known == described,
+        // A mark that the program does not give any more is no reason, unless somebody says that the values may show: the
+        // heap goes on keeping the secret.
+        Some(known) => known == described || !is_told && *known == described.with_marks_of(known),
         // A type that the heap does not know is added when it is first used, unless it has another name there.
         None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
     };
@@ -74,7 +90,26 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(P
     let mut answers = answers.clone();
     answers.hooks.extend(types.hooked().map(str::to_owned));
     let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
-    let plan = Plan::with_answers(&old, &merged, &answers);
+    let mut plan = Plan::with_answers(&old, &merged, &answers);
+    if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
+        plan = Plan::with_answers(&old, &merged, &answers);
+    }
     let registry = registry::migrated(catalog.registry(), &plan)?;
     Ok(Some((plan, registry)))
+}
+
+/// Where the program does not give a mark any more, and nobody says that the values may show, the heap goes on keeping
+/// them secret; whether there was such a mark.
+fn keep_secrets(plan: &Plan, answers: &mut Answers) -> bool {
+    let lost = plan.questions.iter().filter(|question| question.rule == 40);
+    let kept = lost.flat_map(|question| &question.choices).filter_map(|choice| choice.answer.as_deref());
+    // As people read it, the table's name and its line are one line.
+    let kept = kept.filter_map(|answer| Answers::from_toml(&answer.replacen("] ", "]\n", 1)).ok());
+    let kept = kept.flat_map(|answers| answers.types);
+    let mut any = false;
+    for (name, kept) in kept.filter(|(_, answers)| !answers.keep_secret.is_empty()) {
+        any = true;
+        answers.types.entry(name).or_default().keep_secret.extend(kept.keep_secret);
+    }
+    any
 }

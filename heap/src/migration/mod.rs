@@ -18,5 +18,5 @@ mod scan;
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;
 pub(crate) use hook::Hook;
-pub use hook::IntoHook;
+pub(crate) use hook::IntoHook;
 pub use progress::{OnProgress, Progress};

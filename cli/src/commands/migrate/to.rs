@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use heap::{OnProgress, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use migrate::{Answers, BodyStep, Fields, Fingerprint, Plan, Question, Refusal, Source};
+use migrate::{Answers, Body, BodyStep, Fields, Fingerprint, Plan, Question, Refusal, Schema, Source};
 use serde::Serialize;
 
 use super::questions::{self, Person};
@@ -20,6 +20,9 @@ use crate::library::{self, Pending, State};
 use crate::output::Output;
 use crate::program::{self, Step};
 use crate::target::{Program, Target};
+
+/// The rule about secret marks that go.
+const SECRETS: u8 = 40;
 
 /// Migrates the heap, or tells what that would do.
 pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<Exit, Failure> {
@@ -73,6 +76,14 @@ impl Considered {
         self.pending.as_ref().and_then(|pending| pending.plan.decide(&pending.findings).err())
     }
 
+    /// What is refused even where nobody can be asked: secrets of which nothing is said are kept then.
+    fn refusal_unasked(&self) -> Option<Refusal> {
+        let mut refusal = self.refusal()?;
+        refusal.questions.retain(|(question, _)| question.rule != SECRETS);
+        let is_clear = refusal.faults.is_empty() && refusal.questions.is_empty() && refusal.failures.is_empty();
+        (!is_clear).then_some(refusal)
+    }
+
     fn fingerprints(&self) -> String {
         format!("{} → {}", self.old, self.new)
     }
@@ -99,7 +110,7 @@ impl Considered {
 
     fn print_check(&self, output: &mut Output) -> Result<Exit, Failure> {
         let Some(_) = &self.pending else { return self.print_up_to_date(output) };
-        let refusal = self.refusal();
+        let refusal = self.refusal_unasked();
         if output.is_json() {
             return output.json(&self.report(refusal.as_ref())).map(|()| Exit::No);
         }
@@ -141,9 +152,9 @@ impl Considered {
 
     /// Has everything decided that must be: by the answers that are there, or by a person at a terminal.
     fn settle(&mut self, yes: bool, output: &Output) -> Result<(), Failure> {
+        let can_ask = !yes && !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal();
         let mut asked = false;
-        while let Some(refusal) = self.refusal() {
-            let can_ask = !yes && !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal();
+        while let Some(refusal) = if can_ask { self.refusal() } else { self.refusal_unasked() } {
             if !can_ask || !questions::can_be_answered(&refusal) {
                 return Err(refusal::failure(&refusal, &self.file, yes));
             }
@@ -225,14 +236,9 @@ impl Considered {
             format!("{} before, {} now", figures::counted(self.state.records, "record"), figures::count(after.records))
         };
         output.line(format_args!("  verify      references {} ok · {counts}", figures::count(references)))?;
-        for (name, of_type) in &self.answers.types {
-            for field in &of_type.keep_secret {
-                let place = if field == "*" { name.clone() } else { format!("{name}.{field}") };
-                let place = visible(&place);
-                output.line(format_args!(
-                    "  note        {place} stays secret; the program opens the heap when it says so too: #[record(secret)]"
-                ))?;
-            }
+        for place in kept_secrets(&library::schema(&self.heap)?, self.target.types.schema()) {
+            output
+                .line(format_args!("  note        {} stays secret, until an answer says unsecret", visible(&place)))?;
         }
         output.line(format_args!("migrated {}; undo with: image migrate {heap} --rollback", self.fingerprints()))?;
         Ok(Exit::Done)
@@ -252,6 +258,24 @@ impl Considered {
             _ => failure,
         }
     }
+}
+
+/// The fields, and types as a whole, that a heap keeps secret although a program does not say so.
+fn kept_secrets(heap: &Schema, program: &Schema) -> Vec<String> {
+    let mut kept = Vec::new();
+    for described in &program.types {
+        let Some(known) = heap.get(&described.name) else { continue };
+        if known.attributes.secret.is_some() && described.attributes.secret.is_none() {
+            kept.push(described.name.clone());
+        }
+        let (Body::Struct(fields), Body::Struct(known)) = (&described.body, &known.body) else { continue };
+        for field in fields.iter().filter(|field| field.attributes.secret.is_none()) {
+            if known.iter().any(|known| known.name == field.name && known.attributes.secret.is_some()) {
+                kept.push(format!("{}.{}", described.name, field.name));
+            }
+        }
+    }
+    kept
 }
 
 /// Whether records are made by the program's own code.
