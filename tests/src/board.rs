@@ -132,6 +132,7 @@ pub mod hooked {
         pub edges: List<Ref<Node>>,
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "the form of every hook")]
     fn from_old(old: &OldNode, _: &mut Transaction<'_>) -> Result<Node> {
         assert!(old.id != 11 || std::env::var_os("BOARD").is_none_or(|board| board != "panic"), "negative score");
         let tenths = (old.score * 10.0).round() as i64;
