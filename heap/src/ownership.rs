@@ -77,13 +77,13 @@ impl Moved {
 /// Settles who owns what, and frees what nobody owns; on an error the transaction is to be rolled back.
 pub(crate) fn settle(state: &mut State, shared: &Shared, raw: &mut Writing<'_>) -> Result<()> {
     let moved = std::mem::take(&mut state.moved);
-    let released = transfer(state, shared, raw, moved)?;
+    let released = transfer(state, shared, raw, &moved)?;
     free_unowned(state, raw, &released);
     Ok(())
 }
 
 /// Gives every value that changed hands its new owner; the values that lost theirs, some of which found another.
-fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>, moved: Moved) -> Result<Vec<u64>> {
+fn transfer(state: &State, shared: &Shared, raw: &mut Writing<'_>, moved: &Moved) -> Result<Vec<u64>> {
     let programs = &*state.programs;
     let mut released = Vec::new();
     let mut appeared = Vec::new();

@@ -1,6 +1,9 @@
 //! Who may hold a heap, and where.
 
-use heap::{Error, Heap, Read, Record, Snapshot, Text, Transaction};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use heap::{Durability, Error, Heap, Read, Record, Snapshot, Text, Transaction};
 
 const fn send_and_sync<T: Send + Sync>() {}
 const fn sync<T: Sync>() {}
@@ -42,6 +45,37 @@ fn threads_take_turns_and_no_step_is_lost() {
         }
     });
     assert_eq!(heap.read()[counter].value, 200);
+}
+
+/// A writer that runs may go before one that is still waking up; but whoever waits is let in, however fast others come.
+#[test]
+fn who_waits_is_let_in_although_writers_keep_coming() {
+    let (_folder, heap) = heap();
+    let mut tx = heap.write().unwrap();
+    let counter = tx.root_or_insert("counter", |_| Ok(Counter { value: 0, note: Text::EMPTY })).unwrap();
+    tx.commit().unwrap();
+    let stop = AtomicBool::new(false);
+    let wait = Duration::from_secs(10);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut tx = heap.write().unwrap();
+                    tx[counter].value += 1;
+                    tx.commit_with(Durability::Process).unwrap();
+                }
+            });
+        }
+        let mut last = 0;
+        for _ in 0..20 {
+            let read = heap.read();
+            assert!(read[counter].value >= last);
+            last = read[counter].value;
+            drop(read);
+            drop(heap.write_within(wait).expect("a writer is let in"));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -1,5 +1,13 @@
 //! Migration as a program sees it.
 #![allow(unsafe_code, reason = "the mapped door is unsafe to open")]
+#![allow(
+    unreachable_pub,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::cast_sign_loss,
+    clippy::unnecessary_wraps,
+    reason = "types are declared where a rule needs them, and exact values are meant"
+)]
 
 use heap::{Record, Ref, Result, Text, Transaction, Types};
 

@@ -1,8 +1,16 @@
-#![allow(missing_docs)]
 //! One test for each rule of migration, on real heaps: what is accepted, with its values, and what is refused.
 //!
 //! Every heap holds a ring of records with shared texts' owners, lists and maps beside the one that the rule is about, so
 //! that sharing and cycles are there while it migrates.
+#![allow(
+    unreachable_pub,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::unnecessary_wraps,
+    reason = "types are declared where a rule needs them, and exact values are meant"
+)]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,12 @@
 //! The tutorial of `docs/migrating.md`: one heap through all of its steps, and the page beside the files that are run.
+#![allow(
+    unreachable_pub,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::cast_sign_loss,
+    clippy::unnecessary_wraps,
+    reason = "types are declared where a rule needs them, and exact values are meant"
+)]
 
 use std::path::Path;
 
@@ -69,7 +77,7 @@ mod hooked {
 const COUNT: u64 = 1000;
 
 fn name(id: u64) -> String {
-    if id % 2 == 0 { format!("project {}: task {id}", id % 7) } else { format!("task {id}") }
+    if id.is_multiple_of(2) { format!("project {}: task {id}", id % 7) } else { format!("task {id}") }
 }
 
 fn open<S: TypeSet>(path: &Path) -> Heap {

@@ -238,8 +238,9 @@ pub fn secret_fields(schema: &Schema) -> Vec<String> {
 pub fn dump(source: &DumpSource, output: &Path, options: &DumpOptions) -> Result<Dumped> {
     let began = Instant::now();
     let held = Held::open(source)?;
-    let described = &held.reader().catalog().registry().schema;
-    let secrets = secret_fields(described);
+    // No value lies by a former layout, whatever that says of secrets.
+    let described = held.reader().catalog().registry().schema.current();
+    let secrets = secret_fields(&described);
     let mut schema = [0; 32];
     schema[..16].copy_from_slice(&described.fingerprint().0);
     let redaction = match &options.secrets {

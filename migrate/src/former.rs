@@ -23,6 +23,7 @@ impl TypeDescriptor {
 
 impl Schema {
     /// The types without former layouts: what a program or a person asks for.
+    #[must_use]
     pub fn current(&self) -> Self {
         Self { types: self.types.iter().filter(|described| !described.is_former()).cloned().collect() }
     }

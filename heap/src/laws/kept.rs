@@ -272,7 +272,7 @@ fn room_that_is_kept_is_not_given_out() {
 fn add_values(heap: &Heap) -> Result<()> {
     for size in [3 << 20, 1 << 20, 20_000, 2000, 200, 20] {
         let mut tx = heap.write()?;
-        for _ in 0..(1 << 16) / size + 1 {
+        for _ in 0..=(1 << 16) / size {
             let data = tx.bytes(&vec![0xee; size])?;
             tx.insert(Item { id: 0, value: 0, name: Text::EMPTY, data, next: None, done: false })?;
         }

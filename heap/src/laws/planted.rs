@@ -6,7 +6,7 @@ use crate::simulated;
 use crate::storage::simulated::SimulatedDisk;
 
 /// The laws, in the order in which they are tried.
-const LAWS: [Law; 8] = [SMALL, EVEN, LONG, FAR, BULK, FAILING, FAILING_LONG, MIGRATING];
+const LAWS: [Law; 8] = [SMALL, EVEN, MIGRATING, LONG, FAR, BULK, FAILING, FAILING_LONG];
 
 /// Seeds that each law is tried with before a bug counts as not found.
 const SEEDS: u64 = 3;

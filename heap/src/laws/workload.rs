@@ -1,6 +1,7 @@
 //! What the heaps of the laws go through.
 
 use super::life::Life;
+use crate::guard::Reader as _;
 use crate::raw::laws::{Board, Item, Left, Right, Wide};
 use crate::storage::simulated::{Call, Random};
 use crate::{Bytes, Durability, Error, Ref, Result, Text, Transaction};
@@ -31,7 +32,7 @@ impl Kind {
             Self::Ordinary | Self::Even => 40,
             Self::Long => 30,
             Self::Bulk => 20,
-            Self::Migrating => 24,
+            Self::Migrating => 25,
             Self::Roots | Self::Far => 8,
         }
     }
@@ -122,22 +123,25 @@ fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<(
             return life.open();
         }
         6 | 14 | 17 if random.below(2) == 0 => return life.checkpoint(),
-        15 if random.below(2) == 0 => {
+        15 => return life.keep(Durability::Process),
+        23 => {
             end(life, random);
             life.keep_closed()?;
             return life.open();
         }
-        15 => return life.keep(strength),
         _ => {}
     }
     match number {
-        5 | 10 | 13 | 19 => {
+        5 | 10 | 13 | 19 | 22 => {
             end(life, random);
             life.open()?;
             life.migrate(strength, |tx| convert(tx, random))
         }
         6 | 14 => Ok(()),
-        3 | 9 | 16 | 18 | 21 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
+        // The migration gives the large value up; after the way back is given up its room is the first that fits.
+        9 => life.commit(strength, |tx| add_large(tx, 1, random)),
+        16 | 24 => life.commit(strength, |tx| add_large(tx, 2, random)),
+        3 | 18 | 21 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
         _ => life.commit(strength, |tx| change(tx, Kind::Ordinary, random)),
     }
 }
@@ -146,14 +150,25 @@ fn end(life: &mut Life, random: &mut Random) {
     if random.below(2) == 0 { life.close() } else { life.kill() }
 }
 
+fn add_large(tx: &mut Transaction<'_>, count: u64, random: &mut Random) -> Result<()> {
+    let board = board(tx)?;
+    let list = tx.get_mut(board)?.items;
+    for _ in 0..count {
+        let item = item(tx, 1_100_000, random)?;
+        list.push(tx, item)?;
+    }
+    Ok(())
+}
+
 /// Every item is another, some with texts of their own, some without their data.
 fn convert(tx: &mut Transaction<'_>, random: &mut Random) -> Result<()> {
     touch(tx)?;
     for handle in tx.records::<Item>()? {
         let text = if random.below(3) == 0 { Some(tx.text("converted")?) } else { None };
+        let large = tx.get_bytes(tx.get(handle)?.data)?.len() > 1 << 20;
         let item = tx.get_mut(handle)?;
         item.value = !item.value;
-        if random.below(2) == 0 {
+        if random.below(2) == 0 || large {
             item.data = Bytes::EMPTY;
         }
         item.name = text.unwrap_or(item.name);

@@ -47,9 +47,8 @@ pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
     let names = Names::of(plan, Unnamed::Former);
     let position = |step_old: usize| old.schema.types.iter().position(|it| it.name == plan.old.types[step_old].name);
     // What lies in a former layout is now called by its own former name where it changes.
-    let renamed = |described: &TypeDescriptor| match described.is_former() {
-        true => names.renamed(described),
-        false => described.clone(),
+    let renamed = |described: &TypeDescriptor| {
+        if described.is_former() { names.renamed(described) } else { described.clone() }
     };
     let mut types: Vec<TypeDescriptor> = old.schema.types.iter().map(renamed).collect();
     let mut added = Vec::new();

@@ -48,7 +48,8 @@ pub(crate) fn rewrite_region<E>(
     // A batch may be written once no old slot that is still wanted lies where it goes. Growing slots are moved from
     // the last batch to the first, shrinking ones the other way; where neither will do, there is one batch.
     let backward = new.stride >= old.stride && new.first >= old.first;
-    if !backward && !(new.stride <= old.stride && new.first <= old.first) {
+    let forward = new.stride <= old.stride && new.first <= old.first;
+    if !(forward || backward) {
         batch = used.max(1);
     }
     let batches = used.div_ceil(batch);

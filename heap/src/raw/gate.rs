@@ -1,6 +1,6 @@
 //! Who may be in the arena: one writer, or any number of readers, in the order in which they came.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Space, Undo, View, Writing};
@@ -8,7 +8,15 @@ use super::{Space, Undo, View, Writing};
 /// Places to wait at.
 const TURNS: usize = 32;
 
-/// A fair lock that knows which threads hold it.
+/// How long a writer that runs may go before one that is being woken: to be woken takes longer than most transactions,
+/// and where each waits for the one before it to wake up, all of them come to wait.
+const PATIENCE: Duration = Duration::from_micros(500);
+
+/// How often a writer looks whether the gate is free before it sleeps, and how long it spins in between.
+const LOOKS: usize = 16;
+const SPINS: usize = 4;
+
+/// A fair lock that knows which threads hold it: who waits is let in when its turn comes, or little later.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -25,6 +33,9 @@ struct State {
     turn: u64,
     /// Tickets given up before their turn.
     abandoned: Vec<u64>,
+    /// When who has the turn was first called, and whether it was called since it last looked.
+    called: Option<Instant>,
+    is_called: bool,
     /// Empty; kept for its memory, while no writer has it.
     undo: Undo,
 }
@@ -81,13 +92,14 @@ impl Drop for Reading<'_> {
             state.readers.swap_remove(position);
         }
         if state.readers.is_empty() {
-            self.gate.wake(&state);
+            self.gate.wake(&mut state);
         }
     }
 }
 
 impl State {
     fn pass_on(&mut self) {
+        (self.called, self.is_called) = (None, false);
         self.turn += 1;
         while let Some(position) = self.abandoned.iter().position(|&ticket| ticket == self.turn) {
             self.abandoned.swap_remove(position);
@@ -98,16 +110,27 @@ impl State {
     const fn is_waited_for(&self) -> bool {
         self.next != self.turn
     }
+
+    const fn is_free(&self) -> bool {
+        self.writer.is_none() && self.readers.is_empty()
+    }
+
+    /// Whether a writer may come in that did not wait.
+    fn lets_past(&self) -> bool {
+        self.is_free() && (!self.is_waited_for() || self.called.is_some_and(|called| called.elapsed() < PATIENCE))
+    }
 }
 
 impl Gate {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // The state is changed in single steps that cannot panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self, state: &State) {
-        if state.is_waited_for() {
+    fn wake(&self, state: &mut State) {
+        if state.is_waited_for() && !state.is_called {
+            state.is_called = true;
+            state.called.get_or_insert_with(Instant::now);
             self.changed[state.turn as usize % TURNS].notify_all();
         }
     }
@@ -126,7 +149,7 @@ impl Gate {
             state = self.wait_turn(state, wait, |state| state.writer.is_none())?;
         }
         state.readers.push(thread);
-        self.wake(&state);
+        self.wake(&mut state);
         Ok(Reading { space, gate: self, thread: std::marker::PhantomData })
     }
 
@@ -142,8 +165,11 @@ impl Gate {
         if state.readers.contains(&thread) {
             return Err(Refusal::Deadlock { held: "read" });
         }
-        if state.writer.is_some() || !state.readers.is_empty() || state.is_waited_for() {
-            state = self.wait_turn(state, wait, |state| state.writer.is_none() && state.readers.is_empty())?;
+        if !state.lets_past() {
+            state = self.spin(state);
+        }
+        if !state.lets_past() {
+            state = self.wait_turn(state, wait, State::is_free)?;
         }
         state.writer = Some(thread);
         let undo = std::mem::take(&mut state.undo);
@@ -151,12 +177,25 @@ impl Gate {
         Ok(Writing::new(space, self, undo))
     }
 
+    /// Looks a few times whether a writer is let in: most transactions are shorter than to fall asleep and wake up.
+    fn spin<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        for _ in 0..LOOKS {
+            drop(state);
+            (0..SPINS).for_each(|_| std::hint::spin_loop());
+            state = self.lock();
+            if state.lets_past() {
+                break;
+            }
+        }
+        state
+    }
+
     fn wait_turn<'a>(
         &'a self,
-        mut state: std::sync::MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, State>,
         wait: Option<Duration>,
         free: impl Fn(&State) -> bool,
-    ) -> Result<std::sync::MutexGuard<'a, State>, Refusal> {
+    ) -> Result<MutexGuard<'a, State>, Refusal> {
         let ticket = state.next;
         state.next += 1;
         let until = wait.map(|wait| Instant::now() + wait);
@@ -171,7 +210,7 @@ impl Gate {
                         } else {
                             state.abandoned.push(ticket);
                         }
-                        self.wake(&state);
+                        self.wake(&mut state);
                         return Err(Refusal::TimedOut);
                     }
                     self.changed[ticket as usize % TURNS]
@@ -180,6 +219,9 @@ impl Gate {
                         .0
                 }
             };
+            if state.turn == ticket {
+                state.is_called = false;
+            }
         }
         state.pass_on();
         Ok(state)
@@ -190,11 +232,33 @@ impl Gate {
         let mut state = self.lock();
         state.writer = None;
         state.undo = undo;
-        self.wake(&state);
+        self.wake(&mut state);
     }
 
     /// Whether this thread is the writer.
     pub(crate) fn is_writer_here(&self) -> bool {
         self.lock().writer == Some(ThreadId::here())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_goes_before_one_that_waits_only_for_a_moment_and_never_beside_another() {
+        let now = Instant::now();
+        let called = |called| State { next: 3, turn: 2, called, ..State::default() };
+        assert!(State::default().lets_past());
+        assert!(called(Some(now + Duration::from_mins(1))).lets_past());
+        assert!(!called(Some(now.checked_sub(PATIENCE).unwrap())).lets_past());
+        // Who has the turn and was not called yet is called when the gate is free, so it is not.
+        assert!(!called(None).lets_past());
+        let here = ThreadId::here();
+        assert!(!State { writer: Some(here), ..State::default() }.lets_past());
+        assert!(!State { readers: vec![here], ..State::default() }.lets_past());
+        let mut state = called(Some(now));
+        state.pass_on();
+        assert!(state.called.is_none() && !state.is_waited_for());
     }
 }

@@ -6,7 +6,7 @@ use super::field::{Field, Record};
 use crate::{Bytes, Describer, List, Ref, Text};
 
 macro_rules! record {
-    ($name:ident { $($field:ident: $kind:ty),* }) => {
+    ($name:ident as $declared:literal { $($field:ident: $kind:ty),* }) => {
         pub(crate) struct $name {
             $(pub(crate) $field: $kind),*
         }
@@ -16,8 +16,8 @@ macro_rules! record {
             const OWNER: bool = false $(|| <$kind as Field>::OWNER)*;
 
             fn describe(describer: &mut Describer) -> Shape {
-                describer.define::<Self>(stringify!($name).to_owned(), |describer| TypeDescriptor {
-                    name: stringify!($name).to_owned(),
+                describer.define::<Self>($declared.to_owned(), |describer| TypeDescriptor {
+                    name: $declared.to_owned(),
                     size: size_of::<Self>() as u32,
                     align: align_of::<Self>() as u32,
                     attributes: Default::default(),
@@ -34,14 +34,16 @@ macro_rules! record {
         // SAFETY: as above.
         unsafe impl Record for $name {
             fn name() -> String {
-                stringify!($name).to_owned()
+                $declared.to_owned()
             }
         }
     };
 }
 
-record!(Board { commits: u64, items: List<Ref<Item>> });
-record!(Item { id: u64, value: u64, name: Text, data: Bytes, next: Option<Ref<Item>>, done: bool });
-record!(Left { id: u64, name: Text });
-record!(Right { id: u32, done: bool, other: Option<Ref<Left>> });
-record!(Wide { words: [u64; 160] });
+record!(Board as "Board" { commits: u64, items: List<Ref<Item>> });
+record!(Item as "Item" { id: u64, value: u64, name: Text, data: Bytes, next: Option<Ref<Item>>, done: bool });
+record!(Left as "Left" { id: u64, name: Text });
+record!(Right as "Right" { id: u32, done: bool, other: Option<Ref<Left>> });
+record!(Wide as "Wide" { words: [u64; 160] });
+record!(OldPart as "Part" { id: u32, name: Text, sizes: List<u16>, next: Option<Ref<OldPart>> });
+record!(NewPart as "Part" { weight: f64, id: u64, sizes: List<u32>, name: Text, next: Option<Ref<NewPart>> });

@@ -52,7 +52,9 @@ const WORKS: &[&str] = &[
     "verify",
     "migrate",
     "migrate-durable",
+    "migrate-scan",
     "migrate-grow-hook",
+    "migrate-unchanged",
     "migrate-postcard",
     "migrate-json",
 ];
@@ -85,6 +87,8 @@ fn run(bench: &Bench, work: &str) -> Result<(), Failure> {
         "dump-live" | "dump-live-p999" => dumps::live(bench, work),
         "verify" => dumps::verify(bench),
         "migrate" | "migrate-durable" => migrations::flat(bench, work),
+        "migrate-scan" => migrations::scan(bench),
+        "migrate-unchanged" => migrations::unchanged(bench),
         "migrate-postcard" => migrations::serialisers(bench, "migrate-postcard"),
         "migrate-json" => migrations::serialisers(bench, "migrate-json"),
         "migrate-grow-hook" => migrations::grow_hook(bench),

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use heap::read::Checks;
 use heap::{Heap, OnProgress, Options, Progress, Record, Ref, Transaction, TypeSet, Types};
-use tests::workload::{FlatNode, NextNode};
+use migrate::{ByteOrder, Findings, Job, Lookup, Part, Plan, Scan, Shape, Slots};
+use tests::workload::{FlatNode, Graph, NextNode, build};
 
 use crate::figure::Figure;
 use crate::harness::{Bench, Failure, delete, options, timed};
@@ -130,6 +132,7 @@ struct OldNode {
     edges: [Option<Ref<GrownNode>>; 4],
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a hook may fail")]
 fn grow(old: &OldNode, _: &mut Transaction<'_>) -> heap::Result<GrownNode> {
     let OldNode { id, score, name, next, edges } = *old;
     Ok(GrownNode { id, score, name, next, edges, history: [score; 5] })
@@ -233,6 +236,137 @@ pub(crate) fn serialisers(bench: &Bench, work: &'static str) -> Result<(), Failu
         unit: "Mrecords/s",
         baseline,
         ratio: medians.theirs / medians.ours,
+    });
+    Ok(())
+}
+
+/// The flat node with half as wide a number.
+#[derive(Record)]
+#[record(name = "FlatNode")]
+struct NarrowNode {
+    id: u32,
+    score: f64,
+    name: [u8; 16],
+    next: Option<Ref<NarrowNode>>,
+    edges: [Option<Ref<NarrowNode>>; 4],
+}
+
+/// `migrate-scan`: whether every number fits, against a loop that sums the numbers, over slots as they lie in a heap.
+pub(crate) fn scan(bench: &Bench) -> Result<(), Failure> {
+    const STRIDE: usize = 80;
+    let plan = Plan::between(Types::of::<FlatNode>()?.schema(), Types::of::<NarrowNode>()?.schema());
+    let step = plan.types.iter().position(|step| step.rewritten).ok_or("a type that changes")?;
+    let scan = Scan::of_type(&plan, step, ByteOrder::NATIVE)?;
+    let mut bytes = Vec::with_capacity(bench.n * STRIDE);
+    for node in words(bench.n) {
+        // The header of a slot comes first; here it only says that there is a record.
+        bytes.extend(1_u64.to_ne_bytes());
+        bytes.extend(node.iter().flat_map(|word| word.to_ne_bytes()));
+    }
+    let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let ours = || {
+        let mut findings = Findings::new(plan.checks.len(), plan.old.types.len());
+        let took = timed(|| {
+            let slots = Slots { bytes: &bytes, first: 8, stride: STRIDE };
+            let live = |slot: usize| word(slot * STRIDE) != 0;
+            scan.run_slots(slots, bench.n, live, &mut findings, |slot| slot.to_string(), &Nothing);
+        });
+        assert_eq!((findings.checks[0].seen, findings.checks[0].failed), (bench.n as u64, 0));
+        Ok(took)
+    };
+    let sum = || Ok(timed(|| (0..bench.n).map(|slot| word(slot * STRIDE + 8)).fold(0, u64::wrapping_add)));
+    let medians = bench.interleave(bench.rounds(15), ours, sum)?;
+    bench.report(&Figure {
+        work: "migrate-scan",
+        variant: "flat",
+        n: bench.n,
+        value: medians.ours * 1e3,
+        unit: "ms",
+        baseline: "a scan that sums the field",
+        ratio: medians.ratio(),
+    });
+    Ok(())
+}
+
+/// What lies outside flat nodes.
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn is_empty(&self, _: &Shape, _: u64) -> bool {
+        false
+    }
+
+    fn is_utf8(&self, _: u64) -> bool {
+        false
+    }
+
+    fn count(&self, _: &Shape, _: u64) -> usize {
+        0
+    }
+
+    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
+        false
+    }
+
+    fn is_unshared(&self, _: &Shape, _: u64) -> bool {
+        false
+    }
+
+    fn each(&self, _: Job<'_>, _: u64, _: &mut dyn FnMut(Part, &[u8])) {}
+
+    fn written(&self, _: &Shape, _: u64, _: usize) -> String {
+        String::new()
+    }
+}
+
+/// A record beside those that change.
+#[derive(Record)]
+struct Beside {
+    bytes: [u8; 1024],
+}
+
+/// `migrate-unchanged`: bytes that a migration writes for a type that does not change.
+pub(crate) fn unchanged(bench: &Bench) -> Result<(), Failure> {
+    let path = bench.path("unchanged.heap");
+    let heap = crate::harness::open(&path)?;
+    build::<FlatNode>(&heap, &Graph::new(1_000))?;
+    let mut tx = heap.write()?;
+    for number in 0..bench.n / 100 {
+        tx.insert(Beside { bytes: [number as u8; 1024] })?;
+    }
+    tx.commit()?;
+    drop(heap);
+    let places = |path: &Path| -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+        let reader = image::open_file(path, Checks::Strict)?;
+        let catalog = reader.catalog();
+        let number = catalog.registry().schema.types.iter().position(|described| described.name == "Beside");
+        let table = number.and_then(|number| catalog.table_of_type(number as u32)).ok_or("a table")?;
+        let extents = catalog.extents().iter().filter(|extent| extent.entry.table == table);
+        let mut places = Vec::new();
+        for extent in extents {
+            let mut bytes = vec![0; extent.entry.len as usize];
+            reader.read_extent(extent, &mut bytes)?;
+            places.push((extent.entry.at, bytes));
+        }
+        Ok(places)
+    };
+    let before = places(&path)?;
+    let types = Some(Types::of::<NextNode>()?);
+    drop(Heap::open_with(&path, Options { types, ..options() })?);
+    let touched: usize = before
+        .iter()
+        .zip(places(&path)?)
+        .map(|((at, bytes), (now_at, now))| if *at == now_at && *bytes == now { 0 } else { now.len() })
+        .sum();
+    delete(&path);
+    bench.report(&Figure {
+        work: "migrate-unchanged",
+        variant: "beside",
+        n: bench.n / 100,
+        value: touched as f64,
+        unit: "bytes",
+        baseline: "bytes of the type",
+        ratio: touched as f64 / (bench.n / 100 * 1024) as f64,
     });
     Ok(())
 }

@@ -11,6 +11,7 @@ use tests::workload::{FlatNode, Graph, NextNode, Random, build, name};
 use crate::harness::{Folder, Program, verify};
 
 /// Whether a heap is the new one; either way it is whole.
+#[expect(clippy::float_cmp, reason = "halves of such numbers are exact")]
 fn is_migrated(path: &Path, count: u64) -> bool {
     let heap = Heap::open(path).unwrap();
     let fields = match &heap.schema().get("FlatNode").unwrap().body {
@@ -30,7 +31,7 @@ fn is_migrated(path: &Path, count: u64) -> bool {
         let nodes = read.iter::<NextNode>().unwrap();
         nodes
             .inspect(|(_, node)| {
-                assert!(node.score == node.id as f32 * 0.5 && node.name == name(node.id) && node.flags == 7)
+                assert!(node.score == node.id as f32 * 0.5 && node.name == name(node.id) && node.flags == 7);
             })
             .map(|(_, node)| node.id)
             .inspect(|_| ids += 1)
@@ -101,6 +102,7 @@ struct Before {
     edges: [Option<Ref<Panicking>>; 4],
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a hook may fail")]
 fn panics(old: &Before, _: &mut Transaction<'_>) -> heap::Result<Panicking> {
     assert!(old.id != 4711, "negative score");
     let Before { id, score, name, next, edges } = *old;
@@ -123,18 +125,19 @@ fn a_hook_that_panics_changes_nothing() {
     }
 }
 
+#[derive(Record)]
+struct Beside {
+    bytes: [u8; 1000],
+}
+
 #[test]
 fn a_heap_of_one_type_migrates_while_the_other_costs_nothing() {
     let folder = Folder::new();
     let path = folder.file("nodes.heap");
     let heap = Heap::open(&path).unwrap();
     build::<FlatNode>(&heap, &Graph::new(10_000)).unwrap();
-    #[derive(Record)]
-    struct Beside {
-        bytes: [u8; 1000],
-    }
     let mut tx = heap.write().unwrap();
-    for number in 0..3000 {
+    for number in 0..3000_u32 {
         tx.insert(Beside { bytes: [number as u8; 1000] }).unwrap();
     }
     tx.commit().unwrap();
