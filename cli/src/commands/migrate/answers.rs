@@ -28,8 +28,12 @@ fn parse(file: &Path, text: &str) -> Result<Answers, Failure> {
 }
 
 fn unreadable(file: &Path, error: &dyn std::error::Error) -> Failure {
+    // The first line says where, the last one what; between them is a picture of the place.
+    let text = error.to_string();
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let cause = [lines.next(), lines.next_back()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     let help = "correct the line, or remove the file and answer anew";
-    Failure::new("IMG-0204", format!("{} is no file of answers", file.display())).cause(error).help(help)
+    Failure::new("IMG-0204", format!("{} is no file of answers", file.display())).cause(cause).help(help)
 }
 
 /// Writes the answers, in one step.
