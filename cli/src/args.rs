@@ -6,7 +6,9 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, dump, explain, export, info, keep, man, migrate, open, show, types, verify};
+use crate::commands::{
+    completions, dump, explain, export, info, keep, man, migrate, open, schema, show, types, verify,
+};
 use crate::demo;
 use crate::failure::Failure;
 
@@ -47,11 +49,13 @@ pub(crate) enum Command {
     Info(info::Options),
     /// List the types with their counts and sizes
     Types(types::Options),
+    /// Print the layouts, or tell how two schemas differ
+    Schema(schema::Options),
     /// Show one record
     Show(show::Options),
     /// Check every checksum, structure and reference
     Verify(verify::Options),
-    /// Undo the last migration of a heap
+    /// Give the records of a heap the types of a program and lose nothing, or undo that
     Migrate(migrate::Options),
     /// Give up the way back from the last migration, and the room that it takes
     Keep(keep::Options),

@@ -100,6 +100,23 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "Give the Cargo.lock of a Cargo workspace, or leave --input out to use a built-in one.",
     ),
     entry(
+        "IMG-0203",
+        Exit::Usage,
+        "the file is not a schema",
+        "A schema is the JSON that `image schema HEAP --json` prints and that schema_lock! keeps in schema.lock. This \
+         file is something else, or its types contradict themselves or each other, or no heap can hold one.",
+        "The cause names the place. Make the file anew: image schema HEAP --json > schema.json",
+    ),
+    entry(
+        "IMG-0204",
+        Exit::Usage,
+        "the file of answers is not understood",
+        "Answers are TOML: a table for each type, with rename, drop, lossy, default, unsecret, keep_secret and becomes; \
+         above them drop_types, and types in [rename]. An unknown key is refused, for a slip in it must not be passed \
+         over.",
+        "The cause names the line. Correct it, or remove the file and answer the questions at a terminal.",
+    ),
+    entry(
         "IMG-0210",
         Exit::Usage,
         "the path leads nowhere",
@@ -340,11 +357,29 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
          open the heap with the program that wrote it.",
     ),
     entry(
+        "IMG-0703",
+        Exit::Decision,
+        "a change needs an answer",
+        "The program's types differ from the heap's in a way that could lose values, and nobody said what is meant: \
+         renamed or dropped, rounded or not, secret or not. It is never guessed, and nothing was changed.",
+        "Write one of the lines that the message names into the program (was, dropped, default, a hook) or into the file \
+         of answers, or run `image migrate` at a terminal, which asks and writes that file.",
+    ),
+    entry(
         "IMG-0704",
         Exit::Incompatible,
         "two types have one name",
         "A heap knows types by their declared names, and two types of the program declare the same.",
         "Give one of them another name: #[record(name = \"...\")].",
+    ),
+    entry(
+        "IMG-0705",
+        Exit::Incompatible,
+        "a migration hook failed",
+        "The program's own code, which makes records of a changed type out of old ones, returned an error or panicked. \
+         The migration is one commit that was not made, so the heap is what it was.",
+        "The cause names the record and the place in the code. `image show HEAP RECORD` shows the record as it is; mend \
+         the hook or the record, and run again.",
     ),
     entry(
         "IMG-0706",
@@ -364,9 +399,20 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
     entry(
         "IMG-0708",
         Exit::Incompatible,
-        "this build cannot do it",
-        "The command knows the request, but the part that would do it was not built in.",
-        "`image --version` names this version; take a newer one, or a build for a platform that has the part.",
+        "the heap is to be migrated first",
+        "The heap's types differ from the program's, and the program was told to migrate nothing when it opens a heap \
+         (Options::migrate). Nothing was changed.",
+        "`image migrate HEAP --to PROGRAM --plan` shows the plan; without --plan it is carried out.",
+    ),
+    entry(
+        "IMG-0709",
+        Exit::Incompatible,
+        "the program does not answer",
+        "The command starts the program named by --to and asks for its types. A program that does not link heap, or \
+         does not call heap::answer first in its main, just runs: after 5 s without an answer it is ended. Or the answer \
+         made no sense, or the program ended in the middle of it.",
+        "Make heap::answer::<(…)>(); with the program's record types the first line of its main. Or give a schema.json \
+         where no hooks are needed.",
     ),
     entry(
         "IMG-0710",
@@ -460,6 +506,7 @@ mod tests {
         ("IMG-0613", Exit::Decision),
         // They stand with the other refusals of migrations: a person decides what becomes of the commits, and a way back
         // that is not there is not found.
+        ("IMG-0703", Exit::Decision),
         ("IMG-0710", Exit::Decision),
         ("IMG-0711", Exit::NotFound),
         // It stands with the other limits; to a script a full disk is an I/O error.

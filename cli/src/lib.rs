@@ -19,7 +19,9 @@ mod failure;
 mod figures;
 mod library;
 mod output;
+mod program;
 mod table;
+mod target;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

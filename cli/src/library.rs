@@ -4,6 +4,7 @@
 //! A heap may be open in a program that writes to it. It is looked at as a dump looks at it: under its log, which is
 //! retained meanwhile, so that what is read is one committed state.
 
+mod migration;
 mod values;
 
 use std::fs::File;
@@ -22,6 +23,8 @@ use image::{DumpOptions, DumpSource, Dumped, FileReport, Held, OutputFile, Repla
 
 use crate::commands::{dump, export, info, keep, migrate, secrets, show, types, verify};
 use crate::failure::Failure;
+
+pub(crate) use migration::{Pending, State, lock, migrate, pending, sample, schema, verified};
 
 /// A file, opened for looking.
 enum Opened {

@@ -200,14 +200,14 @@ fn every_shell_gets_completions() {
 #[test]
 fn manual_pages_are_printed_or_written_for_each_command() {
     let printed = output(&["man"]);
-    assert_eq!(text(&printed.stdout).matches(".TH ").count(), 13);
+    assert_eq!(text(&printed.stdout).matches(".TH ").count(), 18);
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("man1");
     assert!(output(&["man", "--dir", pages.to_str().unwrap()]).status.success());
     let mut names: Vec<String> =
         fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names.len(), 13);
+    assert_eq!(names.len(), 18);
     assert!(names.contains(&"image.1".into()) && names.contains(&"image-dump.1".into()), "{names:?}");
     for name in &names {
         let page = fs::read_to_string(pages.join(name)).unwrap();

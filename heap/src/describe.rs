@@ -3,7 +3,7 @@
 use std::any::{TypeId, type_name};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use migrate::{Body, Schema, Shape, TypeAttributes, TypeDescriptor};
+use migrate::{Body, Schema, Shape, TypeAttributes, TypeDescriptor, TypeIndex};
 
 use crate::error::{Error, Result};
 use crate::field::{Field, Key, Record};
@@ -14,6 +14,59 @@ use crate::migration::{Hook, IntoHook};
 const MAX_RECORD: usize = CLASSES[CLASS_COUNT - 1] as usize - 64;
 /// Largest alignment of a record in bytes.
 const MAX_ALIGN: usize = 64;
+
+/// Refuses a schema with a record, element or entry of a map that is larger, or has a higher alignment, than a heap
+/// holds. The schema was checked by itself.
+pub(crate) fn check_sizes(schema: &Schema) -> Result<()> {
+    let index = TypeIndex::new(schema);
+    for described in &schema.types {
+        let mut open = field_shapes(described);
+        let mut sizes = vec![(u64::from(described.size), u64::from(described.align))];
+        while let Some(shape) = open.pop() {
+            match shape {
+                Shape::List(element) => {
+                    sizes.extend(index.size_align(element));
+                    open.push(element);
+                }
+                Shape::Map { key, value } | Shape::SortedMap { key, value } => {
+                    if let (Some(key), Some(value)) = (index.size_align(key), index.size_align(value)) {
+                        let align = key.1.max(value.1);
+                        sizes.push((key.0.saturating_add(value.0).saturating_add(align), align));
+                    }
+                    open.extend([&**key, &**value]);
+                }
+                Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
+                _ => {}
+            }
+        }
+        if let Some(&(size, align)) = sizes.iter().find(|&&(size, align)| !fits(size, align)) {
+            return Err(Error::Unsupported { name: described.name.clone(), why: too_large(size, align) });
+        }
+    }
+    Ok(())
+}
+
+/// The shapes of a type's own fields.
+pub(crate) fn field_shapes(described: &TypeDescriptor) -> Vec<&Shape> {
+    match &described.body {
+        Body::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
+        Body::Enum { variants, .. } => {
+            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
+        }
+    }
+}
+
+/// Whether a heap holds values of this size and alignment.
+fn fits(size: u64, align: u64) -> bool {
+    (1..=MAX_RECORD as u64).contains(&size) && align <= MAX_ALIGN as u64
+}
+
+fn too_large(size: u64, align: u64) -> String {
+    format!(
+        "it has {size} bytes and alignment {align}; records and elements have 1 to {MAX_RECORD} bytes and at most \
+         alignment {MAX_ALIGN} (keep large values in Bytes or a List)",
+    )
+}
 
 /// Collects descriptors while types describe themselves.
 #[derive(Debug, Default)]
@@ -195,14 +248,11 @@ impl Describer {
 
     /// Refuses a record, element or entry of a map that is too large, or has no bytes, or too high an alignment.
     fn measure<T>(&mut self, size: usize) {
-        let align = align_of::<T>();
-        if (1..=MAX_RECORD).contains(&size) && align <= MAX_ALIGN {
+        let (size, align) = (size as u64, align_of::<T>() as u64);
+        if fits(size, align) {
             return;
         }
-        let why = format!(
-            "it has {size} bytes and alignment {align}; records and elements have 1 to {MAX_RECORD} bytes and at most \
-             alignment {MAX_ALIGN} (keep large values in Bytes or a List)",
-        );
+        let why = too_large(size, align);
         self.fault.get_or_insert(Error::Unsupported { name: type_name::<T>().to_owned(), why });
     }
 

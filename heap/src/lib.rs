@@ -7,6 +7,8 @@ compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-
 #[cfg(feature = "arena")]
 mod announce;
 #[cfg(feature = "arena")]
+mod answer;
+#[cfg(feature = "arena")]
 mod binder;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod buffers;
@@ -49,6 +51,9 @@ mod key;
 mod laws;
 #[cfg(feature = "arena")]
 mod list;
+#[cfg(feature = "arena")]
+#[doc(hidden)]
+pub mod lock;
 pub mod log;
 #[cfg_attr(not(feature = "arena"), allow(dead_code, unused_imports, unreachable_pub, reason = "only the arena writes"))]
 mod map;
@@ -105,6 +110,7 @@ pub(crate) use raw::field;
 pub use error::{Corruption, Error, Place, RecordName, Result};
 #[cfg(feature = "arena")]
 pub use {
+    answer::{answer, answer_with},
     describe::{DescribedRecord, Describer, Description},
     field::{Field, Key, Maybe, Record},
     front::Heap,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use migrate::Schema;
 
-use crate::describe::Describer;
+use crate::describe::{self, Describer};
 use crate::error::{Error, Result};
 use crate::field::Record;
 use crate::migration::Hook;
@@ -55,6 +55,22 @@ impl Types {
             .check()
             .map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() })?;
         Ok(types)
+    }
+
+    /// Types that are known by their descriptors alone, such as another program's: a heap can be migrated to them, when no
+    /// hook is needed.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when the descriptors contradict themselves or each other, or no heap can hold one.
+    pub fn from_schema(schema: Schema) -> Result<Self> {
+        if let Some(former) = schema.types.iter().find(|described| described.is_former()) {
+            let why = "the name is that of a former layout".to_owned();
+            return Err(Error::Unsupported { name: former.name.clone(), why });
+        }
+        let checked =
+            schema.check().map_err(|error| Error::Unsupported { name: "the types".into(), why: error.to_string() });
+        checked.and_then(|()| describe::check_sizes(&schema))?;
+        Ok(Self { schema, ..Self::default() })
     }
 
     /// Has a migration run this over the whole heap, when all its records are converted and before its commit: for types

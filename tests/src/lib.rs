@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bank;
+pub mod board;
 pub mod workload;
 
 /// The README, whose Rust programs are tests.

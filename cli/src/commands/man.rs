@@ -37,12 +37,19 @@ fn pages() -> Vec<(String, Vec<u8>)> {
     let mut command = args::command();
     command.build();
     let of_whole = page(command.clone());
-    let visible = command.get_subcommands().filter(|one| !one.is_hide_set() && one.get_name() != "help");
-    let of_commands = visible.map(|one| {
+    let mut pages = vec![of_whole];
+    for one in visible(&command) {
         let name = format!("image-{}", one.get_name());
-        page(one.clone().display_name(name))
-    });
-    std::iter::once(of_whole).chain(of_commands).collect()
+        pages.push(page(one.clone().display_name(&name)));
+        for inner in visible(one) {
+            pages.push(page(inner.clone().display_name(format!("{name}-{}", inner.get_name()))));
+        }
+    }
+    pages
+}
+
+fn visible(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command.get_subcommands().filter(|one| !one.is_hide_set() && one.get_name() != "help")
 }
 
 fn page(command: clap::Command) -> (String, Vec<u8>) {

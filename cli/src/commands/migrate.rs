@@ -1,7 +1,13 @@
 //! `image migrate`.
 
+mod answers;
+mod questions;
+mod refusal;
+mod to;
+
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -10,13 +16,31 @@ use crate::library;
 use crate::output::Output;
 
 /// What `image migrate` takes.
+// They are the flags of a command line, each independent of the others.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("wish").required(true).args(["to", "rollback"])))]
 pub(crate) struct Options {
     /// A heap that no program has open
     #[arg(value_name = "HEAP")]
     file: PathBuf,
+    /// Whose types the records are to have: a program that answers, or a schema.json
+    #[arg(long, value_name = "PROGRAM")]
+    to: Option<PathBuf>,
+    /// Only print the plan
+    #[arg(long, requires = "to", conflicts_with = "check")]
+    plan: bool,
+    /// Only tell whether there is anything to do
+    #[arg(long, requires = "to")]
+    check: bool,
+    /// Ask nothing; what is not answered is refused
+    #[arg(long, requires = "to")]
+    yes: bool,
+    /// Where answers are kept [default: migrations/OLD-NEW.toml]
+    #[arg(long, requires = "to", value_name = "FILE")]
+    answers: Option<PathBuf>,
     /// Undo the last migration; possible while no commit was made since
-    #[arg(long, required = true)]
+    #[arg(long)]
     rollback: bool,
 }
 
@@ -39,7 +63,9 @@ pub(crate) struct RolledBack {
 
 /// Migrates, or undoes it.
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failure> {
-    debug_assert!(options.rollback, "nothing else can be asked for");
+    if let Some(to) = &options.to {
+        return to::run(options, to, output);
+    }
     library::rollback(&options.file)?.print(output)?;
     Ok(Exit::Done)
 }

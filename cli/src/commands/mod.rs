@@ -10,6 +10,7 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod open;
 pub(crate) mod ps;
+pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod show;
 pub(crate) mod types;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, output: &mut Output) -> Result<Exit, Failure
         Command::Open(options) => open::run(&options, output),
         Command::Info(options) => info::run(&options, output),
         Command::Types(options) => types::run(&options, output),
+        Command::Schema(options) => schema::run(&options, output),
         Command::Show(options) => show::run(&options, output),
         Command::Verify(options) => verify::run(&options, output),
         Command::Migrate(options) => migrate::run(&options, output),

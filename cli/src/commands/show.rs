@@ -170,7 +170,8 @@ impl Record {
 }
 
 impl Value {
-    fn to_text(&self) -> String {
+    /// As people read it.
+    pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Nothing => "none".into(),
             Self::Bool(value) => value.to_string(),

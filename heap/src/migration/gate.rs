@@ -31,7 +31,8 @@ pub(crate) fn pass<S: Source>(
 ) -> Result<Option<Passed>> {
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(reader.catalog(), types, &options.answers)? else { return Ok(None) };
+    let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
+    let Some((plan, registry)) = planned else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
@@ -42,12 +43,39 @@ pub(crate) fn pass<S: Source>(
     Ok(Some(Passed { plan, findings, registry, types: types.clone() }))
 }
 
+impl Types {
+    /// How the records of a heap would follow these types, and what the live values say about it; `None` where nothing
+    /// has to be done. `answers` are what people decided; where they name types with hooks, the plan counts on them.
+    ///
+    /// Where the program gives a field's secret mark up, that is a question of the plan; opening a heap for the types does
+    /// not ask, and keeps the secret.
+    ///
+    /// # Errors
+    /// When the heap cannot be read, or has records that no plan leads to these types.
+    pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
+        let Some((plan, _)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
+        let findings = super::scan::scan(reader, &plan)?;
+        Ok(Some((plan, findings)))
+    }
+}
+
+/// What becomes of secret marks that the program does not give any more, and of which nobody said anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsaid {
+    /// The heap keeps them.
+    Kept,
+    /// They are questions.
+    Asked,
+}
+
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(Plan, Registry)>> {
+fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
+    let is_told = answers.types.values().any(|answers| !answers.unsecret.is_empty());
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
-        // A mark that the program does not give any more is no reason: the heap goes on keeping the secret.
-        Some(known) => *known == described.with_marks_of(known),
+        // A mark that the program does not give any more is no reason, unless somebody says that the values may show: the
+        // heap goes on keeping the secret.
+        Some(known) => known == described || !is_told && *known == described.with_marks_of(known),
         // A type that the heap does not know is added when it is first used, unless it has another name there.
         None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
     };
@@ -59,11 +87,11 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers) -> Result<Option<(P
         let table = number.and_then(|number| catalog.table_of_type(number as u32));
         table.is_some_and(|table| catalog.tables()[table as usize].entry.live > 0)
     };
-    let merged = registry::merged(&old, types.schema(), is_live)?;
-    let hooks = types.hooked().map(str::to_owned).collect();
-    let mut answers = Answers { hooks, ..answers.clone() };
+    let mut answers = answers.clone();
+    answers.hooks.extend(types.hooked().map(str::to_owned));
+    let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
     let mut plan = Plan::with_answers(&old, &merged, &answers);
-    if keep_secrets(&plan, &mut answers) {
+    if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
         plan = Plan::with_answers(&old, &merged, &answers);
     }
     let registry = registry::migrated(catalog.registry(), &plan)?;

@@ -8,14 +8,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use migrate::{Body, Plan, Registry, Schema, Shape, TypeDescriptor};
+use migrate::{Answers, Body, Plan, Registry, Schema, Shape, TypeDescriptor};
 
+use crate::describe::field_shapes;
 use crate::error::{Error, Result};
 
 /// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
 /// they are. `is_live` says whether the heap has records of a type.
-pub(crate) fn merged(old: &Schema, program: &Schema, is_live: impl Fn(&str) -> bool) -> Result<Schema> {
-    let plan = Plan::between(old, program);
+pub(crate) fn merged(
+    old: &Schema,
+    program: &Schema,
+    answers: &Answers,
+    is_live: impl Fn(&str) -> bool,
+) -> Result<Schema> {
+    let plan = Plan::with_answers(old, program, answers);
     let names = Names::of(&plan, Unnamed::Stay);
     let mut merged = program.clone();
     let kept = plan.types.iter().filter(|step| step.new.is_none()).filter_map(|step| step.old);
@@ -122,15 +128,6 @@ fn shapes_of(described: &TypeDescriptor, shapes: &mut Vec<Shape>) {
             }
             Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
             _ => {}
-        }
-    }
-}
-
-fn field_shapes(described: &TypeDescriptor) -> Vec<&Shape> {
-    match &described.body {
-        Body::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
-        Body::Enum { variants, .. } => {
-            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
         }
     }
 }

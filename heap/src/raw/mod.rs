@@ -33,6 +33,7 @@ pub(crate) mod field;
 mod fork;
 mod gate;
 mod hook;
+mod inherited;
 #[cfg(all(test, feature = "simulated"))]
 pub(crate) mod laws;
 mod layout;
@@ -49,6 +50,7 @@ pub use bytes::{bytes_of, value_of};
 pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
 pub(crate) use hook::run_hook;
+pub(crate) use inherited::take_inherited;
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;
 pub(crate) use read::{Value, View, first_of, give_up, stride_of};

@@ -8,5 +8,7 @@ mod harness;
 mod images;
 mod kill;
 mod live_dump;
+mod migrate_command;
 mod migration;
+mod terminal;
 mod way_back;
