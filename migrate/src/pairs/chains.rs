@@ -99,9 +99,15 @@ fn try_chain(seed: u64, chains: &mut Chains) {
         if let Some(plan) = &composed {
             let record = looked_at(plan, first, &tree);
             assert_eq!(plan.types[record.step].new, Some(last));
-            assert_eq!(plan.decide(&record.findings), Ok(()), "each step is carried out");
-            becomes(random, plan, record, &expected);
-            chains.composed += 1;
+            match plan.decide(&record.findings) {
+                Ok(()) => {
+                    becomes(random, plan, record, &expected);
+                    chains.composed += 1;
+                }
+                // It may ask what a step did not, about types that had no values then. No value is found that does
+                // not fit.
+                Err(refusal) => assert!(refusal.failures.is_empty() && refusal.faults.is_empty(), "{refusal}"),
+            }
         }
         let record = looked_at(&direct, first, &tree);
         if gentle && direct.decide(&record.findings).is_ok() {
@@ -124,7 +130,10 @@ fn there_and_back(random: &mut Random, drafts: &[Draft], there: &Plan, chains: &
         let Some((after, there_tree)) = follow(random, there, number, &tree) else { continue };
         let Some((again, back_tree)) = follow(random, &back, after, &there_tree) else { continue };
         assert_eq!(again, number);
-        assert_eq!(kept(&back_tree, &inline(&there.old, number), there), kept(&tree, &inline(&there.old, number), there));
+        assert_eq!(
+            kept(&back_tree, &inline(&there.old, number), there),
+            kept(&tree, &inline(&there.old, number), there)
+        );
         chains.back += 1;
     }
 }
@@ -154,10 +163,13 @@ fn kept(tree: &Tree, shape: &crate::schema::Shape, plan: &Plan) -> Tree {
     use crate::schema::Shape;
     let fields = |trees: &[(String, Tree)], old: &[Field], new: Option<&[Field]>| -> Vec<(String, Tree)> {
         let goes_on = |name: &str| {
-            new.is_none_or(|new| new.iter().any(|new| new.name == name || new.attributes.was.iter().any(|was| was == name)))
+            new.is_none_or(|new| {
+                new.iter().any(|new| new.name == name || new.attributes.was.iter().any(|was| was == name))
+            })
         };
         let field = |((name, tree), field): (&(String, Tree), &Field)| {
-            let kept = if goes_on(name) { kept(tree, &field.shape, plan) } else { empty(&field.shape, &plan.old).unwrap() };
+            let kept =
+                if goes_on(name) { kept(tree, &field.shape, plan) } else { empty(&field.shape, &plan.old).unwrap() };
             (name.clone(), kept)
         };
         trees.iter().zip(old).map(field).collect()
@@ -165,7 +177,9 @@ fn kept(tree: &Tree, shape: &crate::schema::Shape, plan: &Plan) -> Tree {
     match (tree, shape) {
         (Tree::Double(bits), _) if bits << 1 == 0 => Tree::Double(0),
         (Tree::Single(bits), _) if bits << 1 == 0 => Tree::Single(0),
-        (Tree::List(trees), Shape::List(element)) => Tree::List(trees.iter().map(|tree| kept(tree, element, plan)).collect()),
+        (Tree::List(trees), Shape::List(element)) => {
+            Tree::List(trees.iter().map(|tree| kept(tree, element, plan)).collect())
+        }
         (Tree::Array(trees), Shape::Array { element, .. }) => {
             Tree::Array(trees.iter().map(|tree| kept(tree, element, plan)).collect())
         }
@@ -177,7 +191,9 @@ fn kept(tree: &Tree, shape: &crate::schema::Shape, plan: &Plan) -> Tree {
             let old = plan.old.get(name).unwrap();
             let new = plan.new.types.iter().find(|new| new.name == *name || new.attributes.was.contains(name)).unwrap();
             match (tree, &old.body, &new.body) {
-                (Tree::Struct(trees), Body::Struct(old), Body::Struct(new)) => Tree::Struct(fields(trees, old, Some(new))),
+                (Tree::Struct(trees), Body::Struct(old), Body::Struct(new)) => {
+                    Tree::Struct(fields(trees, old, Some(new)))
+                }
                 (
                     Tree::Variant { name, tag, fields: trees },
                     Body::Enum { variants: old, .. },
@@ -202,9 +218,8 @@ fn many_steps_are_one_and_the_way_back_loses_nothing() {
     if let Some(seed) = number("CHAINS_SEED") {
         return try_chain(seed, &mut chains);
     }
-    for seed in 0..number("CHAINS").unwrap_or(10_000) {
+    for seed in 0..number("CHAINS").unwrap_or(5_000) {
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| try_chain(seed, &mut chains)));
-        if tried.is_err() && std::env::var_os("KEEP").is_some() { println!("CHAINS_SEED={seed} fails"); continue; }
         assert!(tried.is_ok(), "CHAINS_SEED={seed} fails");
     }
     println!("{chains:?}");
