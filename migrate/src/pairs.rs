@@ -133,7 +133,7 @@ fn try_pair(seed: u64, census: &mut Census) {
         let dead = || against.iter().flatten().next();
         match &decided {
             Ok(()) => {
-                assert!(reasons.is_empty() && !leaks && clashes.is_none(), "accepted: {reasons:?} {leaks} {plan}")
+                assert!(reasons.is_empty() && !leaks && clashes.is_none(), "accepted: {reasons:?} {leaks} {plan}");
             }
             // What could be wrong with types that have no values is asked or not.
             Err(refusal) if reasons.is_empty() => {

@@ -78,7 +78,6 @@ impl<'r> Writer<'r> {
         let types = draft.types.len() as u64;
         let roll = self.random.below(if levels == 0 || types == 0 { 66 } else { 100 });
         match roll {
-            0..36 => number_shape(self.random),
             36..40 => Shape::Bool,
             40..44 => Shape::Char,
             44..50 => Shape::Text,

@@ -181,11 +181,7 @@ impl<'w, 'r> Edits<'w, 'r> {
                 }
                 18..45 if !is_fresh => after.shape = self.shape(&after.shape),
                 45..48 if !self.gentle => after.shape = self.writer.shape(2, new),
-                48..56 if !self.gentle => {
-                    if self.move_out(before, prefix, draft, new, &mut fields) {
-                        continue;
-                    }
-                }
+                48..56 if !self.gentle && self.move_out(before, prefix, draft, new, &mut fields) => continue,
                 56..58 if !self.gentle => {
                     let secret = after.attributes.secret.is_none();
                     after.attributes.secret = secret.then_some(SecretMode::Token);

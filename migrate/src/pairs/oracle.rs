@@ -170,7 +170,7 @@ impl<'a> Oracle<'a> {
             let Some(path) = sources[number].clone() else { continue };
             let before = self.resolve(old, &path).unwrap();
             let default = field.attributes.default.as_deref();
-            let may_go = !path.contains('.') && self.is_acknowledged(around, &path);
+            let may_go = !path.contains('.') && is_acknowledged(around, &path);
             if may_go && self.fit(&before.shape, &field.shape, None, default).is_err() {
                 // It ends, and another one of its name begins.
                 sources[number] = None;
@@ -251,11 +251,6 @@ impl<'a> Oracle<'a> {
             Shape::Inline(name) => fields_of(self.old.get(name).unwrap()).any(|field| self.owns(&field.shape)),
             shape => shape.is_owned_handle(),
         }
-    }
-
-    fn is_acknowledged(&self, around: Around<'_>, path: &str) -> bool {
-        let named = |path: &str| around.new.attributes.dropped.contains(&format!("{}{path}", around.prefix));
-        named(path) || path.rsplit_once('.').is_some_and(|(outer, _)| self.is_acknowledged(around, outer))
     }
 
     fn look_for_leaks(&self, around: Around<'a>, path: &str, field: &Field, is_hidden: bool) {
@@ -370,7 +365,7 @@ impl<'a> Oracle<'a> {
             }
             return Ok(());
         }
-        if self.is_acknowledged(around, path) {
+        if is_acknowledged(around, path) {
             return Ok(());
         }
         if !has_empty(&field.shape, self.old) {
@@ -477,12 +472,9 @@ impl<'a> Oracle<'a> {
             (Shape::Array { .. }, Shape::Array { element, count: 1 }) if nesting(new, false) > nesting(old, false) => {
                 one(self.fit(old, element, tree, None))
             }
-            (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => self.array(
-                (before, *count),
-                (after, *new_count),
-                tree,
-                default.map(|default| literal(default, new, self.new)),
-            ),
+            (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => {
+                self.array((before, *count), (after, *new_count), tree, default, new)
+            }
             (_, Shape::Array { element, count: 1 }) => one(self.fit(old, element, tree, None)),
             (Shape::Inline(before), Shape::Inline(after)) => {
                 self.same_type(before, after)?;
@@ -536,14 +528,15 @@ impl<'a> Oracle<'a> {
         old: (&Shape, u64),
         new: (&Shape, u64),
         tree: Option<&Tree>,
-        default: Option<Option<Tree>>,
+        default: Option<&str>,
+        whole: &Shape,
     ) -> Fit<Option<Tree>> {
         let ((before, count), (after, new_count)) = (old, new);
         self.fit(before, after, None, None)?;
         if new_count < count && !has_empty(before, self.old) {
             return no("what is cut off is never empty");
         }
-        let fill = match default.filter(|_| new_count > count) {
+        let fill = match default.filter(|_| new_count > count).map(|default| literal(default, whole, self.new)) {
             Some(Some(Tree::Array(trees))) => trees.last().cloned(),
             Some(_) => return no("the default is no such array"),
             None => empty(after, self.new),
@@ -563,6 +556,11 @@ impl<'a> Oracle<'a> {
         }
         Ok(Some(Tree::Array(made)))
     }
+}
+
+fn is_acknowledged(around: Around<'_>, path: &str) -> bool {
+    let named = |path: &str| around.new.attributes.dropped.contains(&format!("{}{path}", around.prefix));
+    named(path) || path.rsplit_once('.').is_some_and(|(outer, _)| is_acknowledged(around, outer))
 }
 
 fn inside(tree: &Tree) -> &Tree {
