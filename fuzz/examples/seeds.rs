@@ -24,6 +24,8 @@ fn main() {
 
     for (number, archive) in samples::registries().iter().enumerate() {
         write("registry", &number.to_string(), archive);
+        let registry = migrate::Registry::from_archive(archive).expect("the registry is valid");
+        write("schema_json", &number.to_string(), registry.schema.to_json().as_bytes());
     }
 
     let manifest = Manifest {
