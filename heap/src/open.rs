@@ -110,7 +110,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     Checkpointer::start(&shared, headers, checksums)?;
     let heap = Heap { shared };
     if let Some(migration) = migration {
-        migration.finish(&heap.shared)?;
+        migration.finish(&heap.shared).inspect_err(|_| abandon(&heap.shared))?;
     }
     announce::begin(&heap.shared);
     Ok(heap)
@@ -154,6 +154,14 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     Ok(Heap { shared: Arc::new(shared) })
 }
 
+/// Ends a heap that nobody was given, without giving up the lock: that is for who took it.
+fn abandon(shared: &Shared) {
+    if let Some(checkpointer) = shared.checkpointer.get() {
+        checkpointer.stop(shared);
+    }
+    shared.superseded.store(true, Ordering::Relaxed);
+}
+
 /// Opens a heap again for other types, under the lock that it holds. On an error the heap is open as it was, or, where
 /// that is not possible either, refuses everything.
 pub(crate) fn open_again(heap: &mut Heap, types: Types) -> Result<()> {
@@ -167,6 +175,8 @@ pub(crate) fn open_again(heap: &mut Heap, types: Types) -> Result<()> {
     checkpointer.stop(&shared);
     announce::end(&shared);
     shared.superseded.store(true, Ordering::Relaxed);
+    // Whatever happens, a panic of who is told of the progress included: what it knows of the files is over.
+    let _ = shared.poison.set("it was being opened for other types".into());
     let open = |options: Options| open_locked(shared.path.clone(), &shared.storage, options, shared.door);
     let migrated = open(Options { types: Some(types), ..shared.options.clone() });
     let failed = match migrated {

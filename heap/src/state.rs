@@ -184,8 +184,10 @@ impl State {
         let header = if let Some(header) = entry.take_free(raw.view()) {
             header
         } else {
-            if entry.entry.used == entry.capacity {
+            if entry.entry.used >= entry.capacity {
                 self.grow(shared, raw, table)?;
+                let entry = &self.catalog.tables[table as usize];
+                assert!(entry.entry.used < entry.capacity, "a table that grew has room for a slot");
             }
             let entry = &mut self.catalog.tables[table as usize];
             let header = entry.next_unused(raw.view());
@@ -230,7 +232,11 @@ impl State {
         let space = raw.space();
         let table = &self.catalog.tables[number as usize];
         let slots = table.slots_per_region;
-        let region_len = whole_blocks(table.header_in_region(slots)).max(REGION);
+        // A region that was made for this stride ends where all do. After a migration to a smaller one it ends with its
+        // last slot: what lies behind it in the region can have no number.
+        let own = whole_blocks(table.header_in_region(slots));
+        let is_native = slots == table::slots_per_region(table.entry.first, table.entry.stride);
+        let region_len = if is_native { own.max(REGION) } else { own };
         let mapped = table.regions.last().map_or(0, |&region| space.mapped(region));
         let next = table.next_extent(mapped, region_len);
         let region = if next.fresh_region {

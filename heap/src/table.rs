@@ -135,7 +135,8 @@ impl Table {
     pub(crate) fn next_extent(&self, mapped_in_last: u64, region_len: u64) -> NextExtent {
         let slot_len = (u64::from(self.entry.stride) + u64::from(self.entry.first)).next_multiple_of(BLOCK);
         let wanted = (self.bytes / 8).next_multiple_of(BLOCK).max(slot_len).min(region_len);
-        let left = region_len - mapped_in_last;
+        // Of a region that records shrank in, more may be mapped than its slots need.
+        let left = region_len.saturating_sub(mapped_in_last);
         if self.regions.is_empty() || left == 0 {
             // From here on whole regions are not much more than an eighth.
             let len = if wanted * 2 >= region_len { region_len } else { wanted };

@@ -101,6 +101,11 @@ impl<'h> Transaction<'h> {
             return Err(Error::NoDisk);
         }
         shared.check_usable()?;
+        if self.state.migrating && flip.is_none() {
+            // A hook took the transaction that it was lent.
+            let why = "a hook does not end its migration's transaction".to_owned();
+            return Err(Error::Unsupported { name: "the migration".to_owned(), why });
+        }
         if flip.is_some() || self.is_changed() {
             let prepared = commit::prepare(&mut self.state, shared, &mut self.raw, flip);
             let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));

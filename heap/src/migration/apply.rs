@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, Plan, Registry, Shape, Unfit, ValueFault};
+use migrate::{BodyStep, ByteOrder, Conversion, JobKind, Plan, Registry, Shape, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
@@ -110,6 +110,11 @@ struct RegionWork {
 }
 
 impl Migration {
+    /// Whether every table's conversion can be made.
+    pub(crate) fn check(passed: &Passed, catalog: &read::Catalog) -> Result<()> {
+        plan_tables(passed, catalog).map(drop)
+    }
+
     /// Binary logarithm of the distance of regions that the new tables need.
     pub(crate) fn shift(passed: &Passed, catalog: &read::Catalog) -> Result<u32> {
         let mut shift = catalog.shift();
@@ -165,6 +170,9 @@ impl Migration {
             let table = &mut catalog.tables[work.number as usize];
             (table.entry.kind, table.dirty) = (TableKind::Records(work.shape), true);
             (table.entry.first, table.entry.stride) = (work.new.first, work.new.stride);
+            if work.regions.is_empty() {
+                table.slots_per_region = crate::table::slots_per_region(work.new.first, work.new.stride);
+            }
             for region in &work.regions {
                 let old: Vec<u32> = (0..)
                     .zip(catalog.extents())
@@ -196,11 +204,15 @@ impl Migration {
             }
         }
         if let Some(after) = self.passed.types.after_all() {
-            match catch_unwind(AssertUnwindSafe(|| after(&mut tx))) {
+            let run = catch_unwind(AssertUnwindSafe(|| after(&mut tx)));
+            let whole = || RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 };
+            if !std::ptr::eq(shared, tx.shared) {
+                return Err(named(Fault::Swapped, whole()));
+            }
+            match run {
                 Ok(run) => run?,
                 Err(panic) => {
-                    let record = RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 };
-                    return Err(named(Fault::Panic(message_of(&*panic)), record));
+                    return Err(named(Fault::Panic(message_of(&*panic)), whole()));
                 }
             }
         }
@@ -278,7 +290,12 @@ impl Migration {
                         &converted
                     }
                 };
-                match catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx))) {
+                let shared = tx.shared;
+                let run = catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx)));
+                if !std::ptr::eq(shared, tx.shared) {
+                    return Err(Fault::Swapped);
+                }
+                match run {
                     Ok(run) => {
                         run?;
                         let programs = &tx.state.programs;
@@ -301,6 +318,10 @@ fn named(fault: Fault, record: RecordName) -> Error {
         Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
         Fault::Unfit(unfit) => Error::Unconverted { record, what: unfit.to_string() },
         Fault::Invalid(fault) => Error::Unconverted { record, what: fault.to_string() },
+        Fault::Swapped => {
+            let what = "it put another transaction in the place of the migration's".to_owned();
+            Error::Hook { record, what }
+        }
         Fault::Panic(message) => Error::Hook { record, what: format!("it panicked: {message}") },
     }
 }
@@ -360,6 +381,22 @@ fn how(passed: &Passed, step: usize) -> Result<How> {
     };
     if type_step.body != BodyStep::Hook {
         let conversion = Conversion::of_type(&passed.plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
+        let taken = conversion.jobs().filter(|job| job.kind() == JobKind::FromReference);
+        for name in taken.filter_map(|job| if let Shape::Reference(name) = job.old_shape() { Some(name) } else { None })
+        {
+            // Its records would be looked for where they were.
+            let is_named = |number: usize| passed.plan.old.types[number].name == *name;
+            if passed
+                .plan
+                .types
+                .iter()
+                .any(|step| step.rewritten && step.new.is_some() && step.old.is_some_and(is_named))
+            {
+                let why =
+                    format!("{name} lies in others by value from now on, and changes as well: do one after the other");
+                return Err(Error::Unsupported { name: name.clone(), why });
+            }
+        }
         return Ok(if conversion.is_pure() { How::Alone(conversion) } else { How::WithOutside(conversion) });
     }
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
@@ -367,6 +404,8 @@ fn how(passed: &Passed, step: usize) -> Result<How> {
     let mut refusal = None;
     for (number, hook) in passed.types.hooks(&new.name).iter().enumerate() {
         let mut target = hook.old.clone();
+        // The hook's old type takes the name of the heap's; what only stood for that name makes room.
+        target.types.retain(|described| described.name == hook.name || described.name != old.name);
         for described in &mut target.types {
             if described.name == hook.name {
                 described.name.clone_from(&old.name);

@@ -1,9 +1,13 @@
 //! The gate: whether a heap's records can follow the program's types. Nothing is written before it is passed.
 
+use std::collections::HashSet;
+
 use migrate::{Answers, Findings, Plan, Registry};
 
+use super::apply::Migration;
 use super::registry;
 use crate::error::{Error, Result};
+use crate::format::catalog::TableKind;
 use crate::format::header::Header;
 use crate::options::{Migrate, Options};
 use crate::read::{Catalog, Checks, Overlay, Reader, Source};
@@ -40,7 +44,9 @@ pub(crate) fn pass<S: Source>(
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    Ok(Some(Passed { plan, findings, registry, types: types.clone() }))
+    let passed = Passed { plan, findings, registry, types: types.clone() };
+    Migration::check(&passed, reader.catalog())?;
+    Ok(Some(passed))
 }
 
 impl Types {
@@ -94,7 +100,16 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
     if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
         plan = Plan::with_answers(&old, &merged, &answers);
     }
-    let registry = registry::migrated(catalog.registry(), &plan)?;
+    if let Some(name) = answers.drop_types.iter().find(|name| is_live(name)) {
+        let why = "its records cannot be dropped while the heap is opened: remove them first".to_owned();
+        return Err(Error::Unsupported { name: name.clone(), why });
+    }
+    let tables: HashSet<usize> = catalog
+        .tables()
+        .iter()
+        .filter_map(|table| if let TableKind::Records(shape) = table.entry.kind { Some(shape as usize) } else { None })
+        .collect();
+    let registry = registry::migrated(catalog.registry(), &plan, |number| tables.contains(&number))?;
     Ok(Some((plan, registry)))
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Heap(Error),
     /// What was made is no value of its type.
     Invalid(ValueFault),
+    /// The hook put another transaction in the place of the one that it was lent.
+    Swapped,
     /// The hook panicked, with this message.
     Panic(String),
 }

@@ -43,8 +43,16 @@ pub(crate) fn merged(
 }
 
 /// The registry after a migration by a plan from a heap's types to their [`merged`] schema.
-pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
-    let names = Names::of(plan, Unnamed::Former);
+/// `has_table` says which shape numbers tables name; those stay theirs.
+pub(crate) fn migrated(old: &Registry, plan: &Plan, has_table: impl Fn(usize) -> bool) -> Result<Registry> {
+    let mut names = Names::of(plan, Unnamed::Former);
+    // A table of former records, empty as it is, keeps its layout's name for itself.
+    let tables = (0..old.shapes.len()).filter(|&number| has_table(number) && old.shapes[number].is_former());
+    for shape in tables.map(|number| &old.shapes[number]) {
+        if let Shape::Inline(taken) = shape {
+            names.leave(taken, |name| old.schema.get(name).is_some());
+        }
+    }
     let position = |step_old: usize| old.schema.types.iter().position(|it| it.name == plan.old.types[step_old].name);
     // What lies in a former layout is now called by its own former name where it changes.
     let renamed = |described: &TypeDescriptor| {
@@ -67,9 +75,17 @@ pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
             (None, None) => {}
         }
     }
-    let known: HashSet<String> = types.iter().map(|described| described.name.clone()).collect();
-    // A layout that came and went before is described already.
-    types.extend(added.into_iter().filter(|described| !known.contains(&described.name)));
+    for described in added {
+        // A layout that came and went before is described already.
+        match types.iter().find(|known| known.name == described.name) {
+            None => types.push(described),
+            Some(known) if known.without_advice() == described.without_advice() => {}
+            Some(_) => {
+                let why = "the heap describes another former layout under its name".to_owned();
+                return Err(Error::Unsupported { name: described.name, why });
+            }
+        }
+    }
 
     let mut shapes: Vec<Shape> = old.shapes.iter().map(|shape| names.renamed_shape(shape)).collect();
     let mut wanted = Vec::new();
@@ -77,7 +93,7 @@ pub(crate) fn migrated(old: &Registry, plan: &Plan) -> Result<Registry> {
         shapes_of(described, &mut wanted);
     }
     // What lies by a former layout again keeps its number; the one the layout had formerly is free.
-    let is_former = |number: usize| old.shapes[number].is_former();
+    let is_former = |number: usize| old.shapes[number].is_former() && !has_table(number);
     let mut free = Vec::new();
     let mut seen = HashSet::new();
     let (former, in_use): (Vec<usize>, Vec<usize>) = (0..shapes.len()).partition(|&number| is_former(number));
@@ -181,6 +197,17 @@ impl Names {
             layouts.insert(old.name.clone(), layout);
         }
         Self { records, layouts }
+    }
+
+    /// Former layouts are not given this name, but one that nothing has.
+    fn leave(&mut self, taken: &str, exists: impl Fn(&str) -> bool) {
+        for names in [&mut self.records, &mut self.layouts] {
+            for name in names.values_mut().filter(|name| *name == taken) {
+                while exists(name) {
+                    name.push('\'');
+                }
+            }
+        }
     }
 
     /// A type that lies in another by value and is rewritten.

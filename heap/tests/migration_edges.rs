@@ -1,0 +1,403 @@
+//! What a migration could break, and does not: tables that shrink and grow on, types that come and go, hooks that do as
+//! they like, upgrades that fail. Each of these once did.
+#![allow(unreachable_pub, missing_docs, reason = "types are declared in modules, one for each version")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use heap::{Error, Heap, OnProgress, Options, Progress, Reader as _, TypeSet, Types};
+use migrate::Answers;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn heap(&self) -> PathBuf {
+        self.0.path().join("edge.heap")
+    }
+}
+
+fn open<S: TypeSet>(path: &Path) -> Heap {
+    Heap::open_as::<S>(path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
+    let answers = Answers::from_toml(answers).unwrap();
+    Heap::open_with(path, Options { types: Some(Types::of::<S>()?), answers, ..Options::default() })
+}
+
+mod narrow {
+    #[derive(heap::Record)]
+    pub struct Part {
+        pub number: u64,
+    }
+
+    #[derive(heap::Record)]
+    pub struct Other {
+        pub number: u64,
+    }
+}
+
+mod wide {
+    pub use super::narrow::Other;
+
+    #[derive(heap::Record)]
+    pub struct Part {
+        pub number: u64,
+        pub more: [u64; 15],
+    }
+}
+
+#[test]
+fn a_table_whose_records_shrank_grows_on() {
+    let folder = Folder::new();
+    let heap = open::<wide::Part>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..10 {
+        tx.insert(wide::Part { number, more: [number; 15] }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = open_answered::<narrow::Part>(&folder.heap(), "[Part]\ndrop = [\"more\"]").unwrap();
+    let mut tx = heap.write().unwrap();
+    let parts: Vec<_> = (0..100_000).map(|number| tx.insert(narrow::Part { number }).unwrap()).collect();
+    for (number, &part) in (0..).zip(&parts) {
+        assert_eq!(tx.get(part).unwrap().number, number);
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = open::<narrow::Part>(&folder.heap());
+    assert_eq!(heap.read().count::<narrow::Part>().unwrap(), 100_010);
+}
+
+#[test]
+fn a_table_without_a_region_grows_beside_another() {
+    let folder = Folder::new();
+    let heap = open::<(narrow::Part, narrow::Other)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    // To count makes the table, and no region.
+    assert_eq!(tx.records::<narrow::Part>().unwrap().len(), 0);
+    tx.insert(narrow::Other { number: 7 }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = open::<(wide::Part, wide::Other)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let mut pairs = Vec::new();
+    for number in 0..50_000 {
+        let part = tx.insert(wide::Part { number, more: [number; 15] }).unwrap();
+        pairs.push((part, tx.insert(wide::Other { number }).unwrap()));
+    }
+    for (number, (part, other)) in (0..).zip(pairs) {
+        assert_eq!((tx[part].number, tx[part].more, tx[other].number), (number, [number; 15], number));
+    }
+}
+
+mod referring {
+    use heap::Ref;
+
+    #[derive(heap::Record)]
+    pub struct Holder {
+        pub part: Ref<Inner>,
+    }
+
+    #[derive(heap::Record)]
+    pub struct Inner {
+        pub one: u32,
+        pub two: u32,
+    }
+}
+
+mod holding {
+    #[derive(heap::Record)]
+    pub struct Holder {
+        pub part: Inner,
+    }
+
+    #[derive(heap::Record)]
+    pub struct Inner {
+        pub two: u64,
+        pub one: u64,
+    }
+}
+
+#[test]
+fn a_record_does_not_change_and_become_a_value_in_one_step() {
+    let folder = Folder::new();
+    let heap = open::<referring::Holder>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let part = tx.insert(referring::Inner { one: 1, two: 2 }).unwrap();
+    tx.root_or_insert("holder", |_| Ok(referring::Holder { part })).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let before = std::fs::read(folder.heap()).unwrap();
+    let refused = Heap::open_as::<holding::Holder>(folder.heap()).unwrap_err();
+    assert!(refused.to_string().contains("one after the other"), "{refused}");
+    assert!(std::fs::read(folder.heap()).unwrap() == before);
+}
+
+mod failing {
+    use heap::{Result, Transaction};
+
+    #[derive(heap::Record)]
+    #[record(hook = fail)]
+    pub struct Part {
+        pub number: u128,
+    }
+
+    #[derive(heap::Record)]
+    #[record(name = "Part")]
+    pub struct Before {
+        pub number: u64,
+    }
+
+    fn fail(before: &Before, _: &mut Transaction<'_>) -> Result<Part> {
+        panic!("not {}", before.number)
+    }
+}
+
+#[test]
+fn an_upgrade_that_fails_keeps_the_lock_and_the_heap() {
+    let folder = Folder::new();
+    let mut heap = open::<narrow::Part>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let part = tx.insert(narrow::Part { number: 1 }).unwrap();
+    tx.commit().unwrap();
+    let failed = heap.upgrade(Types::of::<failing::Part>().unwrap());
+    assert!(matches!(failed, Err(Error::Hook { .. })), "{failed:?}");
+    assert!(matches!(Heap::open(folder.heap()), Err(Error::Busy { .. })), "two writers");
+    let mut tx = heap.write().unwrap();
+    tx[part].number += 1;
+    tx.commit().unwrap();
+}
+
+#[test]
+fn a_heap_whose_upgrade_was_left_half_way_is_not_used_any_more() {
+    let folder = Folder::new();
+    let on_progress = OnProgress::new(|progress| assert!(progress != Progress::Committed, "enough"));
+    let options = Options { on_progress: Some(on_progress), ..Options::default() };
+    let mut heap = Heap::open_with(folder.heap(), options).unwrap();
+    let mut tx = heap.write().unwrap();
+    tx.insert(narrow::Part { number: 1 }).unwrap();
+    tx.commit().unwrap();
+    let types = Types::of::<wide::Part>().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| heap.upgrade(types))).is_err());
+    assert!(matches!(heap.write(), Err(Error::Poisoned(_))));
+    drop(heap);
+    assert_eq!(open::<wide::Part>(&folder.heap()).read().count::<wide::Part>().unwrap(), 1);
+}
+
+mod held {
+    #[derive(heap::Record)]
+    pub struct Inner {
+        pub number: u32,
+    }
+
+    #[derive(heap::Record)]
+    pub struct Outer {
+        pub inner: Inner,
+    }
+}
+
+mod grown {
+    #[derive(heap::Record)]
+    pub struct Inner {
+        pub number: u64,
+        pub more: u64,
+    }
+
+    #[derive(heap::Record)]
+    pub struct Outer {
+        pub inner: Inner,
+    }
+}
+
+/// Its table stays, with nothing in it, under the layout that it had; the layout and the type come back apart.
+#[test]
+fn a_type_that_nobody_names_comes_and_goes() {
+    let folder = Folder::new();
+    let heap = open::<held::Outer>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(held::Inner { number: 1 }).unwrap();
+    let outer = tx.insert(held::Outer { inner: held::Inner { number: 2 } }).unwrap();
+    tx.commit().unwrap();
+    let mut tx = heap.write().unwrap();
+    tx.remove(outer).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    drop(open::<grown::Inner>(&folder.heap()));
+    for round in 1..4 {
+        let heap = open_answered::<held::Outer>(&folder.heap(), "[Inner]\ndrop = [\"more\"]").unwrap();
+        let mut tx = heap.write().unwrap();
+        tx.insert(held::Outer { inner: held::Inner { number: 3 } }).unwrap();
+        tx.commit().unwrap();
+        drop(heap);
+        for _ in 0..2 {
+            let heap = open::<grown::Outer>(&folder.heap());
+            let read = heap.read();
+            assert_eq!(read.count::<grown::Outer>().unwrap(), round);
+            assert!(read.iter::<grown::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 3));
+            assert_eq!(read.count::<grown::Inner>().unwrap(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_type_with_records_is_not_dropped_by_an_answer() {
+    let folder = Folder::new();
+    let heap = open::<(narrow::Part, narrow::Other)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(narrow::Part { number: 1 }).unwrap();
+    tx.insert(narrow::Other { number: 1 }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let refused = open_answered::<wide::Part>(&folder.heap(), "drop_types = [\"Other\"]").unwrap_err();
+    assert!(refused.to_string().contains("remove them first"), "{refused}");
+    assert_eq!(open::<wide::Part>(&folder.heap()).stats().records, 2);
+}
+
+mod chained {
+    use heap::{List, Ref, Text};
+
+    #[derive(heap::Record)]
+    pub struct Node {
+        pub number: u32,
+        pub name: Text,
+        pub next: Option<Ref<Node>>,
+        pub words: List<Text>,
+    }
+}
+
+mod busy {
+    use heap::{List, Ref, Result, Text, Transaction};
+
+    #[derive(heap::Record)]
+    #[record(hook = make)]
+    pub struct Node {
+        pub number: u64,
+        pub name: Text,
+        pub next: Option<Ref<Node>>,
+        pub words: List<Text>,
+        pub extra: Option<Ref<Node>>,
+    }
+
+    /// Another name than the type's, and a reference to what it becomes.
+    #[derive(heap::Record)]
+    pub struct Before {
+        pub number: u32,
+        pub name: Text,
+        pub next: Option<Ref<Node>>,
+        pub words: List<Text>,
+    }
+
+    /// Makes further nodes, removes some that were made, and exchanges texts with others.
+    fn make(before: &Before, tx: &mut Transaction<'_>) -> Result<Node> {
+        let number = u64::from(before.number);
+        let mut node = Node { number, name: before.name, next: before.next, words: before.words, extra: None };
+        if number.is_multiple_of(7) {
+            let (name, words) = (tx.text("extra")?, tx.list()?);
+            let extra = Node { number: 1_000_000 + number, name, next: None, words, extra: None };
+            node.extra = Some(tx.insert(extra)?);
+        }
+        let made = tx.records::<Node>()?;
+        if let Some(&other) = made.iter().find(|&&node| tx[node].number % 13 == 3)
+            && number.is_multiple_of(5)
+        {
+            node.name = std::mem::replace(&mut tx[other].name, before.name);
+            let word = tx.text("pushed")?;
+            tx[other].words.push(tx, word)?;
+        }
+        if let Some(&other) = made.iter().find(|&&node| tx[node].number % 13 == 12)
+            && number.is_multiple_of(11)
+        {
+            tx.remove(other)?;
+        }
+        Ok(node)
+    }
+}
+
+#[test]
+fn a_hook_does_as_it_likes() {
+    let folder = Folder::new();
+    let heap = open::<chained::Node>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let mut next = None;
+    for number in 0..500 {
+        let (name, word) = (tx.text(&format!("name {number}")).unwrap(), tx.text("word").unwrap());
+        let words = tx.list_from([word]).unwrap();
+        next = Some(tx.insert(chained::Node { number, name, next, words }).unwrap());
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let show = |heap: &Heap| {
+        let read = heap.read();
+        let nodes = read.iter::<busy::Node>().unwrap();
+        let words = |node: &busy::Node| read[node.words].iter().map(|&word| read[word].to_owned()).collect::<Vec<_>>();
+        nodes.map(|(_, node)| (node.number, read[node.name].to_owned(), words(node))).collect::<Vec<_>>()
+    };
+    let heap = open::<busy::Node>(&folder.heap());
+    let first = show(&heap);
+    assert!(first.len() > 500 && first.iter().any(|(_, _, words)| words.len() > 1));
+    drop(heap);
+    assert_eq!(show(&open::<busy::Node>(&folder.heap())), first, "a heap written by safe code always opens");
+    heap::rollback(folder.heap()).unwrap();
+    assert_eq!(open::<chained::Node>(&folder.heap()).read().count::<chained::Node>().unwrap(), 500);
+}
+
+mod swapping {
+    use std::sync::OnceLock;
+
+    use heap::{Heap, Result, Transaction};
+
+    pub static OTHER: OnceLock<&'static Heap> = OnceLock::new();
+
+    #[derive(heap::Record)]
+    #[record(hook = swap)]
+    pub struct Part {
+        pub number: u64,
+        pub mark: u64,
+    }
+
+    #[derive(heap::Record)]
+    #[record(name = "Part")]
+    pub struct Before {
+        pub number: u64,
+    }
+
+    fn swap(before: &Before, tx: &mut Transaction<'_>) -> Result<Part> {
+        if before.number == 1 {
+            let taken = std::mem::replace(tx, OTHER.get().unwrap().write()?);
+            assert!(taken.commit().is_err(), "half a migration");
+        }
+        Ok(Part { number: before.number, mark: u64::MAX })
+    }
+}
+
+#[derive(heap::Record)]
+struct Bools {
+    bools: [bool; 24],
+}
+
+#[test]
+fn a_hook_cannot_put_another_heaps_transaction_in_the_place_of_its_own() {
+    let folder = Folder::new();
+    let other: &Heap = Box::leak(Box::new(open::<Bools>(&folder.0.path().join("other.heap"))));
+    let mut tx = other.write().unwrap();
+    let bools: Vec<_> = (0..1000).map(|_| tx.insert(Bools { bools: [true; 24] }).unwrap()).collect();
+    tx.commit().unwrap();
+    swapping::OTHER.set(other).unwrap();
+    let heap = open::<narrow::Part>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..100 {
+        tx.insert(narrow::Part { number }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let failed = Heap::open_as::<swapping::Part>(folder.heap());
+    assert!(matches!(failed, Err(Error::Hook { .. })), "{failed:?}");
+    let read = other.read();
+    assert!(bools.iter().all(|&it| read[it].bools == [true; 24]));
+    assert_eq!(open::<narrow::Part>(&folder.heap()).read().count::<narrow::Part>().unwrap(), 100);
+}
