@@ -20,22 +20,16 @@ const MAX_ALIGN: usize = 64;
 pub(crate) fn check_sizes(schema: &Schema) -> Result<()> {
     let index = TypeIndex::new(schema);
     for described in &schema.types {
-        let mut open = field_shapes(described);
         let mut sizes = vec![(u64::from(described.size), u64::from(described.align))];
-        while let Some(shape) = open.pop() {
+        for shape in described.shapes() {
             match shape {
-                Shape::List(element) => {
-                    sizes.extend(index.size_align(element));
-                    open.push(element);
-                }
+                Shape::List(element) => sizes.extend(index.size_align(element)),
                 Shape::Map { key, value } | Shape::SortedMap { key, value } => {
                     if let (Some(key), Some(value)) = (index.size_align(key), index.size_align(value)) {
                         let align = key.1.max(value.1);
                         sizes.push((key.0.saturating_add(value.0).saturating_add(align), align));
                     }
-                    open.extend([&**key, &**value]);
                 }
-                Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
                 _ => {}
             }
         }
@@ -44,16 +38,6 @@ pub(crate) fn check_sizes(schema: &Schema) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The shapes of a type's own fields.
-pub(crate) fn field_shapes(described: &TypeDescriptor) -> Vec<&Shape> {
-    match &described.body {
-        Body::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
-        Body::Enum { variants, .. } => {
-            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
-        }
-    }
 }
 
 /// Whether a heap holds values of this size and alignment.

@@ -16,7 +16,7 @@ use heap::read::{Checks, Overlay, Reader, read_header};
 use heap::storage::real::{RealStorage, lock_file, log_path};
 use heap::storage::{Lock, LockMode};
 use heap::{Corruption, Place};
-use migrate::{Body, Schema};
+use migrate::Schema;
 
 use crate::error::{Error, Result};
 use crate::manifest::{Provenance, Redaction};
@@ -219,12 +219,7 @@ pub fn secret_fields(schema: &Schema) -> Vec<String> {
         if described.attributes.secret.is_some() {
             found.push(described.name.clone());
         }
-        let (structs, variants) = match &described.body {
-            Body::Struct(fields) => (fields.as_slice(), [].as_slice()),
-            Body::Enum { variants, .. } => ([].as_slice(), variants.as_slice()),
-        };
-        let fields = structs.iter().chain(variants.iter().flat_map(|variant| &variant.fields));
-        let secret = fields.filter(|field| field.attributes.secret.is_some());
+        let secret = described.fields().filter(|field| field.attributes.secret.is_some());
         found.extend(secret.map(|field| format!("{}.{}", described.name, field.name)));
     }
     found

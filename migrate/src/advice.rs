@@ -28,14 +28,13 @@ impl TypeDescriptor {
         let mut bare = self.clone();
         bare.attributes.was.clear();
         bare.attributes.dropped.clear();
-        match &mut bare.body {
-            Body::Struct(fields) => fields.iter_mut().for_each(forget_advice),
-            Body::Enum { variants, .. } => {
-                for variant in variants {
-                    variant.was.clear();
-                    variant.fields.iter_mut().for_each(forget_advice);
-                }
+        if let Body::Enum { variants, .. } = &mut bare.body {
+            for variant in variants {
+                variant.was.clear();
             }
+        }
+        for field in bare.fields_mut() {
+            field.attributes = FieldAttributes { secret: field.attributes.secret, ..FieldAttributes::default() };
         }
         bare
     }
@@ -47,10 +46,6 @@ fn mark(fields: &mut [Field], others: &[Field]) {
             field.attributes.secret = field.attributes.secret.or(other.attributes.secret);
         }
     }
-}
-
-fn forget_advice(field: &mut Field) {
-    field.attributes = FieldAttributes { secret: field.attributes.secret, ..FieldAttributes::default() };
 }
 
 #[cfg(test)]

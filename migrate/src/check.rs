@@ -261,7 +261,7 @@ fn inline_depths(schema: &Schema, index: &TypeIndex<'_>) -> Result<Vec<u32>, Sch
     let mut waiting = vec![0_u32; count];
     let mut holders: Vec<Vec<u32>> = vec![Vec::new(); count];
     for (number, described) in schema.types.iter().enumerate() {
-        for inner in shapes_of(described).filter_map(|shape| inline_type(shape, index).0) {
+        for inner in described.fields().filter_map(|field| inline_type(&field.shape, index).0) {
             waiting[number] += 1;
             holders[inner as usize].push(number as u32);
         }
@@ -272,7 +272,7 @@ fn inline_depths(schema: &Schema, index: &TypeIndex<'_>) -> Result<Vec<u32>, Sch
     while let Some(number) = ready.pop() {
         done += 1;
         let described = &schema.types[number as usize];
-        for shape in shapes_of(described) {
+        for shape in described.fields().map(|field| &field.shape) {
             let depth =
                 check_depth(shape, index, &depths).map_err(|what| inconsistent(described.name.clone(), what))?;
             depths[number as usize] = depths[number as usize].max(depth);
@@ -289,14 +289,6 @@ fn inline_depths(schema: &Schema, index: &TypeIndex<'_>) -> Result<Vec<u32>, Sch
         return Err(inconsistent(schema.types[circular].name.clone(), "holds itself by value".into()));
     }
     Ok(depths)
-}
-
-fn shapes_of(described: &TypeDescriptor) -> impl Iterator<Item = &Shape> {
-    let (fields, variants) = match &described.body {
-        Body::Struct(fields) => (&fields[..], &[][..]),
-        Body::Enum { variants, .. } => (&[][..], &variants[..]),
-    };
-    fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields)).map(|field| &field.shape)
 }
 
 /// The named type that lies in this shape by value, if one does, and how many shapes lie around it.

@@ -45,7 +45,7 @@ impl TypeDescriptor {
         let mut held: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
         let mut open = vec![self];
         while let Some(described) = open.pop() {
-            for name in held_names(described) {
+            for name in described.held() {
                 if held.contains_key(name) {
                     continue;
                 }
@@ -68,35 +68,6 @@ fn hash(context: &str, encodings: &[Vec<u8>]) -> Fingerprint {
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     Fingerprint(fingerprint)
-}
-
-/// Names of the types that lie in a type by value, or in the lists and maps it owns.
-fn held_names(described: &TypeDescriptor) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut open: Vec<&Shape> = match &described.body {
-        Body::Struct(list) => list.iter().map(|field| &field.shape).collect(),
-        Body::Enum { variants, .. } => {
-            variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.shape).collect()
-        }
-    };
-    while let Some(shape) = open.pop() {
-        if let Shape::Inline(name) = shape {
-            names.push(&**name);
-        }
-        open.extend(parts(shape));
-    }
-    names
-}
-
-/// The shapes that a shape is made of, in order.
-fn parts(shape: &Shape) -> impl DoubleEndedIterator<Item = &Shape> {
-    let parts: [Option<&Shape>; 2] = match shape {
-        Shape::Array { element, .. } | Shape::List(element) => [Some(element), None],
-        Shape::Option { inner, .. } => [Some(inner), None],
-        Shape::Map { key, value } | Shape::SortedMap { key, value } => [Some(key), Some(value)],
-        _ => [None, None],
-    };
-    parts.into_iter().flatten()
 }
 
 fn encode_type(described: &TypeDescriptor) -> Vec<u8> {
@@ -174,7 +145,7 @@ fn put_shape(bytes: &mut Vec<u8>, shape: &Shape) {
                 put_option_tag(bytes, *tag);
             }
         }
-        open.extend(parts(shape).rev());
+        open.extend(shape.parts().rev());
     }
 }
 

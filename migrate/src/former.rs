@@ -33,12 +33,7 @@ impl Shape {
     /// Whether a value of this shape holds, by itself or in the lists and maps it owns, one of a former layout.
     pub fn is_former(&self) -> bool {
         // Shapes are checked to be shallow where they come from.
-        match self {
-            Self::Inline(name) => name.contains(MARK),
-            Self::Array { element: inner, .. } | Self::Option { inner, .. } | Self::List(inner) => inner.is_former(),
-            Self::Map { key, value } | Self::SortedMap { key, value } => key.is_former() || value.is_former(),
-            _ => false,
-        }
+        matches!(self, Self::Inline(name) if name.contains(MARK)) || self.parts().any(Self::is_former)
     }
 }
 

@@ -11,6 +11,7 @@ mod advice;
 mod archive;
 mod check;
 mod convert;
+mod fields;
 mod fingerprint;
 mod former;
 mod json;

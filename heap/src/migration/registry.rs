@@ -8,9 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use migrate::{Answers, Body, Plan, Registry, Schema, Shape, TypeDescriptor};
+use migrate::{Answers, Plan, Registry, Schema, Shape, TypeDescriptor};
 
-use crate::describe::field_shapes;
 use crate::error::{Error, Result};
 
 /// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
@@ -131,37 +130,11 @@ fn nothing(count: u64) -> Shape {
 /// The record type itself, and the shapes of elements and maps in it.
 fn shapes_of(described: &TypeDescriptor, shapes: &mut Vec<Shape>) {
     shapes.push(Shape::Inline(described.name.clone()));
-    let mut open: Vec<&Shape> = field_shapes(described);
-    while let Some(shape) = open.pop() {
-        match shape {
-            Shape::List(element) => {
-                shapes.push((**element).clone());
-                open.push(element);
-            }
-            Shape::Map { key, value } | Shape::SortedMap { key, value } => {
-                shapes.push(shape.clone());
-                open.extend([&**key, &**value]);
-            }
-            Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => open.push(inner),
-            _ => {}
-        }
-    }
-}
-
-/// Names of the types that lie in a type by value, or in what it owns.
-fn held(described: &TypeDescriptor) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut open = field_shapes(described);
-    while let Some(shape) = open.pop() {
-        match shape {
-            Shape::Inline(name) => names.push(&**name),
-            Shape::Array { element, .. } | Shape::List(element) => open.push(element),
-            Shape::Option { inner, .. } => open.push(inner),
-            Shape::Map { key, value } | Shape::SortedMap { key, value } => open.extend([&**key, &**value]),
-            _ => {}
-        }
-    }
-    names
+    shapes.extend(described.shapes().filter_map(|shape| match shape {
+        Shape::List(element) => Some((**element).clone()),
+        Shape::Map { .. } | Shape::SortedMap { .. } => Some(shape.clone()),
+        _ => None,
+    }));
 }
 
 /// What the old names are called from now on.
@@ -221,7 +194,7 @@ impl Names {
         let mut seen = HashSet::new();
         let mut open = vec![described];
         while let Some(described) = open.pop() {
-            for name in held(described) {
+            for name in described.held() {
                 if changed.contains(name) {
                     return Some(name);
                 }
@@ -245,11 +218,7 @@ impl Names {
     /// The same layout, with the types in it by their names from now on.
     fn renamed(&self, described: &TypeDescriptor) -> TypeDescriptor {
         let mut renamed = described.clone();
-        let fields: Vec<&mut migrate::Field> = match &mut renamed.body {
-            Body::Struct(fields) => fields.iter_mut().collect(),
-            Body::Enum { variants, .. } => variants.iter_mut().flat_map(|variant| &mut variant.fields).collect(),
-        };
-        for field in fields {
+        for field in renamed.fields_mut() {
             field.shape = self.renamed_shape(&field.shape);
         }
         renamed

@@ -131,11 +131,7 @@ impl Compiler<'_> {
         Ok(match shape {
             Shape::Array { element: inner, .. } | Shape::Option { inner, .. } => self.owns(inner, levels)?,
             Shape::Inline(name) => {
-                let fields: Vec<&Field> = match &described(&self.old, name)?.body {
-                    Body::Struct(fields) => fields.iter().collect(),
-                    Body::Enum { variants, .. } => variants.iter().flat_map(|variant| &variant.fields).collect(),
-                };
-                for field in fields {
+                for field in described(&self.old, name)?.fields() {
                     if self.owns(&field.shape, levels)? {
                         return Ok(true);
                     }

@@ -36,7 +36,7 @@ impl Facts {
             return;
         }
         let described = &index.schema().types[number];
-        for field in all_fields(described) {
+        for field in described.fields() {
             if let Some(inner) = held_by_value(&field.shape).and_then(|name| index.number(name)) {
                 self.find(index, inner as usize, done, levels);
             }
@@ -49,7 +49,7 @@ impl Facts {
                 variants.iter().any(|variant| variant.tag == 0 && all_empty(self, &variant.fields))
             }
         };
-        self.owns[number] = all_fields(described).any(|field| self.shape_owns(index, &field.shape));
+        self.owns[number] = described.fields().any(|field| self.shape_owns(index, &field.shape));
         self.says_sources[number] = match &described.body {
             Body::Struct(fields) => fields.iter().any(|field| {
                 let inner = inline_name(&field.shape).and_then(|name| index.number(name));
@@ -88,14 +88,6 @@ impl Facts {
     }
 }
 
-fn all_fields(described: &TypeDescriptor) -> impl Iterator<Item = &Field> {
-    let (fields, variants) = match &described.body {
-        Body::Struct(fields) => (&fields[..], &[][..]),
-        Body::Enum { variants, .. } => (&[][..], &variants[..]),
-    };
-    fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields))
-}
-
 /// The type that lies in a value of this shape.
 fn held_by_value(shape: &Shape) -> Option<&str> {
     let mut shape = shape;
@@ -105,31 +97,11 @@ fn held_by_value(shape: &Shape) -> Option<&str> {
     inline_name(shape)
 }
 
-/// The types that lie in values of this type, or in the lists and maps they own.
-pub(super) fn held_types<'a>(described: &'a TypeDescriptor) -> impl Iterator<Item = &'a str> {
-    all_fields(described).flat_map(|field| {
-        let mut open = vec![&field.shape];
-        std::iter::from_fn(move || {
-            while let Some(shape) = open.pop() {
-                match shape {
-                    Shape::Inline(name) => return Some(&**name),
-                    Shape::Array { element: inner, .. } | Shape::List(inner) | Shape::Option { inner, .. } => {
-                        open.push(inner);
-                    }
-                    Shape::Map { key, value } | Shape::SortedMap { key, value } => open.extend([&**key, &**value]),
-                    _ => {}
-                }
-            }
-            None::<&'a str>
-        })
-    })
-}
-
 /// For each type, those that hold it, in themselves or in the lists and maps they own.
 pub(super) fn holders(schema: &Schema, index: &TypeIndex<'_>) -> Vec<Vec<u32>> {
     let mut holders = vec![Vec::new(); schema.types.len()];
     for (number, described) in schema.types.iter().enumerate() {
-        for inner in held_types(described).filter_map(|name| index.number(name)) {
+        for inner in described.held().filter_map(|name| index.number(name)) {
             holders[inner as usize].push(number as u32);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::bytes::{held_types, types_by_value};
+use super::bytes::types_by_value;
 use super::findings::{Finding, Findings, Offender};
 use super::model::{CheckKind, Plan, TypeStep};
 use super::question::{Clean, Fault, Grouped, Question, joined};
@@ -122,7 +122,7 @@ impl Plan {
             }
         }
         while let Some(number) = open.pop() {
-            let held = held_types(&self.old.types[number]).filter_map(|name| index.number(name));
+            let held = self.old.types[number].held().filter_map(|name| index.number(name));
             for inner in held.map(|inner| inner as usize).chain(made_of[number].iter().copied()) {
                 if !std::mem::replace(&mut live[inner], true) {
                     open.push(inner);
