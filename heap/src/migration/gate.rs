@@ -117,14 +117,13 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
 /// them secret; whether there was such a mark.
 fn keep_secrets(plan: &Plan, answers: &mut Answers) -> bool {
     let lost = plan.questions.iter().filter(|question| question.rule == 40);
-    let kept = lost.flat_map(|question| &question.choices).filter_map(|choice| choice.answer.as_deref());
-    // As people read it, the table's name and its line are one line.
-    let kept = kept.filter_map(|answer| Answers::from_toml(&answer.replacen("] ", "]\n", 1)).ok());
-    let kept = kept.flat_map(|answers| answers.types);
+    let choices = lost.flat_map(|question| &question.choices).filter_map(|choice| choice.answer.as_deref());
     let mut any = false;
-    for (name, kept) in kept.filter(|(_, answers)| !answers.keep_secret.is_empty()) {
-        any = true;
-        answers.types.entry(name).or_default().keep_secret.extend(kept.keep_secret);
+    for choice in choices.filter_map(Answers::from_line) {
+        if choice.types.values().any(|answers| !answers.keep_secret.is_empty()) {
+            any = true;
+            answers.add(choice);
+        }
     }
     any
 }

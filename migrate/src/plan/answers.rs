@@ -105,6 +105,32 @@ impl Answers {
         Ok(answers)
     }
 
+    /// What one line of a [choice](crate::Choice) means, which [`between`](crate::Plan::between) wrote for people:
+    /// `[Node] rename = { name = "title" }` or `drop_types = ["Audit"]`.
+    pub fn from_line(line: &str) -> Option<Self> {
+        // A table's name and its key are on one line for people only.
+        let text = if line.starts_with('[') { split_header(line)? } else { line.to_owned() };
+        Self::from_toml(&text).ok()
+    }
+
+    /// Adds other answers.
+    pub fn add(&mut self, more: Self) {
+        self.rename.extend(more.rename);
+        self.drop_types.extend(more.drop_types);
+        self.hooks.extend(more.hooks);
+        for (name, more) in more.types {
+            let TypeAnswers { rename, drop, lossy, default, unsecret, keep_secret, becomes } = more;
+            let known = self.types.entry(name).or_default();
+            known.rename.extend(rename);
+            known.drop.extend(drop);
+            known.lossy.extend(lossy);
+            known.default.extend(default);
+            known.unsecret.extend(unsecret);
+            known.keep_secret.extend(keep_secret);
+            known.becomes.extend(becomes);
+        }
+    }
+
     /// The file of these answers. The same answers give the same text.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -315,6 +341,22 @@ fn put_named(text: &mut String, name: &str, texts: &BTreeMap<String, String>) {
     }
 }
 
+/// The header of a table on a line of its own; a name in quotes may hold brackets.
+fn split_header(line: &str) -> Option<String> {
+    let mut in_quotes = false;
+    let mut escaped = false;
+    for (at, character) in line.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_quotes => escaped = true,
+            '"' => in_quotes = !in_quotes,
+            ']' if !in_quotes => return Some(format!("{}\n{}", &line[..=at], &line[at + 1..])),
+            _ => {}
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,5 +409,26 @@ keep_secret = [\"key\"]
         assert!(refused("[Node").contains("cannot be read"));
         assert!(refused(&" ".repeat(MAX_ANSWERS + 1)).contains("too many"));
         assert!(refused(&format!("a = {}", "[".repeat(100_000))).contains("cannot be read"));
+    }
+
+    #[test]
+    fn lines_for_people_are_answers() {
+        let answers = Answers::from_line("[Node] rename = { name = \"title\" }").unwrap();
+        assert_eq!(answers.types["Node"].rename["name"], "title");
+        let answers = Answers::from_line("[\"Pair<[u8; 2], \\\"]>\"] drop = [\"a\"]").unwrap();
+        assert!(answers.types["Pair<[u8; 2], \"]>"].drop.contains("a"));
+        assert!(Answers::from_line("drop_types = [\"Audit\"]").unwrap().drop_types.contains("Audit"));
+        for nonsense in ["a hook for Node", "[Node", "[Node] dance = 1"] {
+            assert_eq!(Answers::from_line(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn answers_add_up() {
+        let mut answers = Answers::default();
+        for line in ["[Node] lossy = [\"a\"]", "[Node] lossy = [\"b\"]", "[User] keep_secret = [\"c\"]"] {
+            answers.add(Answers::from_line(line).unwrap());
+        }
+        assert_eq!(answers.to_toml(), "[Node]\nlossy = [\"a\", \"b\"]\n\n[User]\nkeep_secret = [\"c\"]\n");
     }
 }

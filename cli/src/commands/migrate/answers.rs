@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use migrate::{Answers, Fingerprint, TypeAnswers};
+use migrate::{Answers, Fingerprint};
 
 use crate::failure::Failure;
 
@@ -50,78 +50,16 @@ pub(super) fn write(file: &Path, answers: &Answers) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What one line of a [choice](migrate::Choice) means: `[Node] rename = { name = "title" }` or `drop_types = ["Audit"]`.
-pub(super) fn of_line(line: &str) -> Option<Answers> {
-    // A table's name and its key are on one line for people only.
-    let text = if line.starts_with('[') { split_header(line)? } else { line.to_owned() };
-    Answers::from_toml(&text).ok()
-}
-
-/// The header of a table on a line of its own; a name in quotes may hold brackets.
-fn split_header(line: &str) -> Option<String> {
-    let mut in_quotes = false;
-    let mut escaped = false;
-    for (at, character) in line.char_indices() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if in_quotes => escaped = true,
-            '"' => in_quotes = !in_quotes,
-            ']' if !in_quotes => return Some(format!("{}\n{}", &line[..=at], &line[at + 1..])),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Adds answers to others.
-pub(super) fn merge(answers: &mut Answers, more: Answers) {
-    answers.rename.extend(more.rename);
-    answers.drop_types.extend(more.drop_types);
-    answers.hooks.extend(more.hooks);
-    for (name, more) in more.types {
-        let TypeAnswers { rename, drop, lossy, default, unsecret, keep_secret, becomes } = more;
-        let known = answers.types.entry(name).or_default();
-        known.rename.extend(rename);
-        known.drop.extend(drop);
-        known.lossy.extend(lossy);
-        known.default.extend(default);
-        known.unsecret.extend(unsecret);
-        known.keep_secret.extend(keep_secret);
-        known.becomes.extend(becomes);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_for_people_are_answers() {
-        let answers = of_line("[Node] rename = { name = \"title\" }").unwrap();
-        assert_eq!(answers.types["Node"].rename["name"], "title");
-        let answers = of_line("[\"Pair<[u8; 2], \\\"]>\"] drop = [\"a\"]").unwrap();
-        assert!(answers.types["Pair<[u8; 2], \"]>"].drop.contains("a"));
-        assert!(of_line("drop_types = [\"Audit\"]").unwrap().drop_types.contains("Audit"));
-        for nonsense in ["a hook for Node", "[Node", "[Node] dance = 1"] {
-            assert_eq!(of_line(nonsense), None, "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn answers_add_up() {
-        let mut answers = Answers::default();
-        for line in ["[Node] lossy = [\"a\"]", "[Node] lossy = [\"b\"]", "[User] keep_secret = [\"c\"]"] {
-            merge(&mut answers, of_line(line).unwrap());
-        }
-        assert_eq!(answers.to_toml(), "[Node]\nlossy = [\"a\", \"b\"]\n\n[User]\nkeep_secret = [\"c\"]\n");
-    }
 
     #[test]
     fn the_file_comes_back_and_a_bad_one_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new/a.toml");
         assert_eq!(read(&file).unwrap(), Answers::default());
-        let answers = of_line("[Node] lossy = [\"a\"]").unwrap();
+        let answers = Answers::from_line("[Node] lossy = [\"a\"]").unwrap();
         write(&file, &answers).unwrap();
         assert_eq!(read(&file).unwrap(), answers);
         for bad in [&b"[Node"[..], b"\xff"] {

@@ -30,7 +30,7 @@ pub(super) fn ask(
     for (question, found) in &refusal.questions {
         let asked = Asked::new(heap, plan, question)?;
         let Some(more) = asked.ask(found.as_ref(), person)? else { return Ok(None) };
-        answers::merge(&mut given, more);
+        given.add(more);
     }
     Ok(Some(given))
 }
@@ -186,7 +186,7 @@ fn changes_when_rounded(value: &show::Value) -> bool {
 
 /// The letter for a choice, by what its answer says.
 fn key(choice: &Choice) -> Option<char> {
-    let answers = answers::of_line(choice.answer.as_ref()?)?;
+    let answers = Answers::from_line(choice.answer.as_ref()?)?;
     let Some(of_type) = answers.types.values().next() else {
         return Some(if answers.drop_types.is_empty() { 'r' } else { 'd' });
     };
@@ -206,12 +206,12 @@ fn key(choice: &Choice) -> Option<char> {
 fn filled(choice: &Choice, person: &mut Person<impl BufRead, impl Write>) -> Result<Option<Answers>, Failure> {
     let Some(line) = &choice.answer else { return Ok(None) };
     if !line.contains(GAP) {
-        return Ok(answers::of_line(line));
+        return Ok(Answers::from_line(line));
     }
     person.show("    the value, as in the program's source: ")?;
     let Some(typed) = person.hear()?.filter(|typed| !typed.is_empty()) else { return Ok(None) };
     let typed = typed.replace('\\', "\\\\").replace('"', "\\\"");
-    Ok(answers::of_line(&line.replace(GAP, &format!("\"{typed}\""))))
+    Ok(Answers::from_line(&line.replace(GAP, &format!("\"{typed}\""))))
 }
 
 #[cfg(test)]

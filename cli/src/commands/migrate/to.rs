@@ -167,7 +167,7 @@ impl Considered {
             };
             drop(person);
             let before = self.answers.clone();
-            answers::merge(&mut self.answers, given);
+            self.answers.add(given);
             if self.answers == before {
                 return Err(refusal::failure(&refusal, &self.file, yes));
             }
