@@ -57,9 +57,8 @@ impl Binder {
     }
 
     fn note_change(&mut self) {
-        self.changed = true;
         self.stale = true;
-        self.news.store(true, Ordering::Release);
+        self.rewritten();
     }
 
     /// The registry is to go into the file with the next commit. Its programs are compiled already.

@@ -132,7 +132,6 @@ impl Catalog {
     }
 
     /// The entries of roots by number, as they are written.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what migrates at open calls it"))]
     pub(crate) fn root_entries(&self) -> impl Iterator<Item = [u8; ROOT_ENTRY]> {
         self.roots.iter().map(|root| root.as_ref().map_or([0; ROOT_ENTRY], RootEntry::to_bytes))
     }

@@ -194,7 +194,7 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
     let fresh = numbers.map(|number| state.catalog.extents()[number as usize]);
     let fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
     let mut direct = Direct::default();
-    if !state.migrating && state.replaced.is_empty() && fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
+    if state.replaced.is_empty() && fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
         for extent in fresh {
             for (at, len) in pieces(extent.at, extent.len, 1 << 30) {
                 Operation::Zero { at, len: len as u32 }.encode(payload);

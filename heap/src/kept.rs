@@ -39,7 +39,6 @@ pub(crate) struct Before {
 impl Before {
     /// The catalog of a heap that was just opened, and its registry. Later there may be extents, tables and shapes that
     /// no commit has written yet.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what migrates at open calls it"))]
     pub(crate) fn of(catalog: &Catalog, registry: &Registry) -> Self {
         Self {
             tables: catalog.tables.iter().flat_map(|table| table.entry.to_bytes()).collect(),

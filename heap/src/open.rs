@@ -89,10 +89,7 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
     let reader = Reader::open(BaseSource(storage), &path, checks)?;
     check_machine(&path, &header, &reader)?;
-    let shift = match &passed {
-        Some(passed) => Migration::shift(passed, reader.catalog())?,
-        None => reader.catalog().shift(),
-    };
+    let shift = passed.as_ref().map_or(reader.catalog().shift(), |passed| Migration::shift(passed, reader.catalog()));
     let space = reserve(options.reserve, shift)?;
     load(&reader, &space, storage, door)?;
     let (_, catalog) = reader.into_catalog();
@@ -100,10 +97,10 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
     let on_progress = options.on_progress.clone();
-    let mut migration = passed.map(|passed| Migration::begin(passed, &space, &catalog, on_progress)).transpose()?;
+    let mut migration = passed.map(|passed| Migration::begin(passed, &space, on_progress)).transpose()?;
     let mut contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
     if let Some(migration) = &mut migration {
-        migration.place(&mut contents.catalog, &contents.registry, &**storage)?;
+        migration.place(&mut contents.catalog, &contents.registry);
         contents.registry = migration.registry().clone();
     }
     let shared = Arc::new(assemble(path, storage, (options, door), &header, Some(log), contents)?);

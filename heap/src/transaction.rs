@@ -90,7 +90,6 @@ impl<'h> Transaction<'h> {
 
     /// Commits as a migration: every extent that was changed is written to other room in the file, and the catalog
     /// before stays. See [`kept`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what migrates at open calls it"))]
     pub(crate) fn commit_flip(self, durability: Durability, flip: Flip) -> Result<Sequence> {
         self.commit_as(durability, Some(flip))
     }

@@ -5,7 +5,7 @@
 //! to stand, and are converted one by one within the migration's transaction; until its turn a record cannot be reached.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,17 +25,16 @@ use crate::kept::{Before, Flip};
 use crate::raw::Space;
 use crate::read;
 use crate::shared::Shared;
-use crate::storage::Storage;
 use crate::transaction::{Durability, Transaction};
+use crate::types::Types;
 use crate::walk;
 
 /// A migration under way.
 #[derive(Debug)]
 pub(crate) struct Migration {
     passed: Passed,
-    tables: Vec<TableWork>,
-    /// Numbers of the extents that were made.
-    fresh: Vec<u32>,
+    /// Numbers of the extents of the rewritten tables.
+    replaced: Vec<u32>,
     /// The catalog before anything was changed.
     before: Option<Before>,
     counter: Counter,
@@ -63,7 +62,7 @@ impl Counter {
 
 /// A table that is rewritten.
 #[derive(Debug)]
-struct TableWork {
+pub(crate) struct TableWork {
     number: u32,
     /// Its type's name afterwards.
     name: String,
@@ -73,6 +72,8 @@ struct TableWork {
     /// too.
     old_shape: u32,
     shape: u32,
+    /// How many records there are.
+    live: u64,
     how: How,
     regions: Vec<RegionWork>,
 }
@@ -110,47 +111,30 @@ struct RegionWork {
 }
 
 impl Migration {
-    /// Whether every table's conversion can be made.
-    pub(crate) fn check(passed: &Passed, catalog: &read::Catalog) -> Result<()> {
-        plan_tables(passed, catalog).map(drop)
-    }
-
     /// Binary logarithm of the distance of regions that the new tables need.
-    pub(crate) fn shift(passed: &Passed, catalog: &read::Catalog) -> Result<u32> {
-        let mut shift = catalog.shift();
-        for table in plan_tables(passed, catalog)? {
-            for region in &table.regions {
-                let needed = table.new.header(region.slots as usize) as u64;
-                shift = shift.max(needed.next_power_of_two().ilog2());
-            }
-        }
-        Ok(shift)
+    pub(crate) fn shift(passed: &Passed, catalog: &read::Catalog) -> u32 {
+        let regions = passed.tables.iter().flat_map(|table| table.regions.iter().map(|region| (table.new, region)));
+        let needed = regions.map(|(slots, region)| slots.header(region.slots as usize) as u64);
+        needed.fold(catalog.shift(), |shift, needed| shift.max(needed.next_power_of_two().ilog2()))
     }
 
     /// Rewrites the tables of an arena that was loaded and verified, and that nobody else knows.
-    pub(crate) fn begin(
-        passed: Passed,
-        space: &Space,
-        catalog: &read::Catalog,
-        on_progress: Option<OnProgress>,
-    ) -> Result<Self> {
-        let mut tables = plan_tables(&passed, catalog)?;
+    pub(crate) fn begin(mut passed: Passed, space: &Space, on_progress: Option<OnProgress>) -> Result<Self> {
         let counter = Counter { converted: AtomicU64::new(0), on_progress };
-        let live = tables.iter().map(|table| catalog.tables()[table.number as usize].entry.live);
-        counter.tell(Progress::Begun { records: live.sum() });
+        counter.tell(Progress::Begun { records: passed.tables.iter().map(|table| table.live).sum() });
         let mut work = Vec::new();
-        for table in &tables {
+        for table in &passed.tables {
             for region in &table.regions {
                 fit_memory(space, region)?;
                 work.push((table, region));
             }
         }
         let before = in_parallel(&work, |(table, region)| table.rewrite(space, region, &counter))?;
-        let regions = tables.iter_mut().flat_map(|table| &mut table.regions);
+        let regions = passed.tables.iter_mut().flat_map(|table| &mut table.regions);
         for (region, before) in regions.zip(before) {
             region.before = before;
         }
-        Ok(Self { passed, tables, fresh: Vec::new(), before: None, counter })
+        Ok(Self { passed, replaced: Vec::new(), before: None, counter })
     }
 
     /// The registry afterwards.
@@ -158,67 +142,52 @@ impl Migration {
         &self.passed.registry
     }
 
-    /// Gives the rewritten tables extents of their own, and has the catalog name those. The registry is the one before.
-    pub(crate) fn place(
-        &mut self,
-        catalog: &mut crate::catalog::Catalog,
-        registry: &Registry,
-        storage: &dyn Storage,
-    ) -> Result<()> {
+    /// Has the catalog name a new extent for each region of the rewritten tables; the commit finds room for them. The
+    /// registry is the one before.
+    pub(crate) fn place(&mut self, catalog: &mut crate::catalog::Catalog, registry: &Registry) {
         self.before = Some(Before::of(catalog, registry));
-        for work in &self.tables {
+        let regions = self.passed.tables.iter().flat_map(|table| &table.regions);
+        let regions: HashSet<u32> = regions.map(|region| region.number).collect();
+        for number in 0..catalog.extents().len() as u32 {
+            let extent = &catalog.extents()[number as usize];
+            if extent.len > 0 && regions.contains(&extent.region) {
+                catalog.keep_extent(number);
+            }
+        }
+        for work in &self.passed.tables {
             let table = &mut catalog.tables[work.number as usize];
             (table.entry.kind, table.dirty) = (TableKind::Records(work.shape), true);
             (table.entry.first, table.entry.stride) = (work.new.first, work.new.stride);
             if work.regions.is_empty() {
                 table.slots_per_region = crate::table::slots_per_region(work.new.first, work.new.stride);
             }
-            for region in &work.regions {
-                let old: Vec<u32> = (0..)
-                    .zip(catalog.extents())
-                    .filter(|(_, extent)| extent.len > 0 && extent.region == region.number)
-                    .map(|(number, _)| number)
-                    .collect();
-                for number in old {
-                    catalog.keep_extent(number);
-                }
-                let at = catalog.file.take(storage, region.new_len).map_err(Error::NoRoom)?;
-                let (len, table, slots) = (region.new_len, work.number, region.slots);
-                let entry = ExtentEntry { at, len, region: region.number, offset: 0, table, slots };
-                self.fresh.push(catalog.add_extent(entry));
+            for &RegionWork { number: region, new_len: len, slots, .. } in &work.regions {
+                let entry = ExtentEntry { at: 0, len, region, offset: 0, table: work.number, slots };
+                self.replaced.push(catalog.add_extent(entry));
             }
         }
-        Ok(())
     }
 
     /// Converts what needs more than its own bytes, and commits.
     pub(crate) fn finish(mut self, shared: &Shared) -> Result<()> {
         let mut tx = shared.write(None)?;
         tx.state.migrating = true;
-        tx.state.fresh_extents.clone_from(&self.fresh);
         shared.binder().rewritten();
         let numbers = self.numbers();
-        for table in &self.tables {
+        for table in &self.passed.tables {
             if table.how.needs_outside() {
                 self.convert_table(table, &mut tx, &numbers)?;
             }
         }
         if let Some(after) = self.passed.types.after_all() {
-            let run = catch_unwind(AssertUnwindSafe(|| after(&mut tx)));
-            let whole = || RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 };
-            if !std::ptr::eq(shared, tx.shared) {
-                return Err(named(Fault::Swapped, whole()));
-            }
-            match run {
-                Ok(run) => run?,
-                Err(panic) => {
-                    return Err(named(Fault::Panic(message_of(&*panic)), whole()));
-                }
-            }
+            lend(&mut tx, |tx| after(tx)).map_err(|fault| match fault {
+                Fault::Heap(error) => error,
+                fault => named(fault, RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 }),
+            })?;
         }
         let before = self.before.take().expect("the tables have their places");
         let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
-        tx.commit_flip(Durability::Disk, Flip { before, replaced: Vec::new(), receipt })?;
+        tx.commit_flip(Durability::Disk, Flip { before, replaced: self.replaced, receipt })?;
         self.counter.tell(Progress::Committed);
         Ok(())
     }
@@ -231,6 +200,7 @@ impl Migration {
     fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
         let programs = Arc::clone(&tx.state.programs);
         let program = programs.value(table.shape).expect("a record's shape has a program");
+        let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
         let mut made = vec![0; program.size()];
         for region in &table.regions {
             let mut count = 0;
@@ -254,7 +224,6 @@ impl Migration {
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
                 tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
-                let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
                 tx.state.moved.note(table.number, header, |before| {
                     walk::elements(&programs, table.old_shape, &old[..old_size], 0, &mut |held| before.push(held));
                 });
@@ -290,25 +259,24 @@ impl Migration {
                         &converted
                     }
                 };
-                let shared = tx.shared;
-                let run = catch_unwind(AssertUnwindSafe(|| hook.run(old, made, tx)));
-                if !std::ptr::eq(shared, tx.shared) {
-                    return Err(Fault::Swapped);
+                lend(tx, |tx| hook.run(old, made, tx))?;
+                if let Some(program) = tx.state.programs.value(table.shape) {
+                    program.zero_padding(made, ByteOrder::NATIVE);
                 }
-                match run {
-                    Ok(run) => {
-                        run?;
-                        let programs = &tx.state.programs;
-                        if let Some(program) = programs.value(table.shape) {
-                            program.zero_padding(made, ByteOrder::NATIVE);
-                        }
-                        Ok(())
-                    }
-                    Err(panic) => Err(Fault::Panic(message_of(&*panic))),
-                }
+                Ok(())
             }
         }
     }
+}
+
+/// Lends the transaction to code of the program's, which may fail, panic, or put another one in its place.
+fn lend<'h>(tx: &mut Transaction<'h>, run: impl FnOnce(&mut Transaction<'h>) -> Result<()>) -> Result<(), Fault> {
+    let shared = tx.shared;
+    let run = catch_unwind(AssertUnwindSafe(|| run(tx)));
+    if !std::ptr::eq(shared, tx.shared) {
+        return Err(Fault::Swapped);
+    }
+    run.map_err(|panic| Fault::Panic(message_of(&*panic)))?.map_err(Fault::Heap)
 }
 
 /// A fault with the record that it concerns.
@@ -335,17 +303,21 @@ fn word_of(slot: &[u8]) -> u64 {
     u64::from_ne_bytes(slot[..8].try_into().expect("a slot begins with its header"))
 }
 
-/// The tables that a plan rewrites, nothing done yet.
-fn plan_tables(passed: &Passed, catalog: &read::Catalog) -> Result<Vec<TableWork>> {
+/// The tables that a plan rewrites, nothing done yet. `registry` is the one afterwards.
+pub(crate) fn tables(
+    plan: &Plan,
+    registry: &Registry,
+    types: &Types,
+    catalog: &read::Catalog,
+) -> Result<Vec<TableWork>> {
     let mut tables = Vec::new();
-    for (step, type_step) in passed.plan.types.iter().enumerate().filter(|(_, step)| step.rewritten) {
+    for (step, type_step) in plan.types.iter().enumerate().filter(|(_, step)| step.rewritten) {
         let (Some(old), Some(new)) = (type_step.old, type_step.new) else { continue };
-        let (old, new) = (&passed.plan.old.types[old], &passed.plan.new.types[new]);
-        let position = catalog.registry().schema.types.iter().position(|described| described.name == old.name);
-        let Some(number) = position.and_then(|position| catalog.table_of_type(position as u32)) else { continue };
+        let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
+        let Some(number) = catalog.table_of_name(&old.name) else { continue };
         let table = &catalog.tables()[number as usize];
         let TableKind::Records(old_shape) = table.entry.kind else { continue };
-        let shape = passed.registry.shapes.iter().position(|shape| *shape == Shape::Inline(new.name.clone()));
+        let shape = registry.shapes.iter().position(|shape| *shape == Shape::Inline(new.name.clone()));
         let new_slots = Slots::of(new);
         let regions = table.regions.iter().map(|&position| {
             let region = &catalog.regions()[position as usize];
@@ -366,32 +338,28 @@ fn plan_tables(passed: &Passed, catalog: &read::Catalog) -> Result<Vec<TableWork
             new: new_slots,
             old_shape,
             shape: shape.expect("the new registry numbers every record type") as u32,
-            how: if table.entry.live == 0 { How::NotAtAll } else { how(passed, step)? },
+            live: table.entry.live,
+            how: if table.entry.live == 0 { How::NotAtAll } else { how(plan, types, step)? },
             regions: regions.collect(),
         });
     }
     Ok(tables)
 }
 
-fn how(passed: &Passed, step: usize) -> Result<How> {
-    let type_step = &passed.plan.types[step];
+fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
+    let type_step = &plan.types[step];
     let uncompiled = |error: migrate::ConversionError| Error::Unsupported {
-        name: type_step.new.map_or_else(String::new, |new| passed.plan.new.types[new].name.clone()),
+        name: type_step.new.map_or_else(String::new, |new| plan.new.types[new].name.clone()),
         why: error.to_string(),
     };
     if type_step.body != BodyStep::Hook {
-        let conversion = Conversion::of_type(&passed.plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
+        let conversion = Conversion::of_type(plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
         let taken = conversion.jobs().filter(|job| job.kind() == JobKind::FromReference);
         for name in taken.filter_map(|job| if let Shape::Reference(name) = job.old_shape() { Some(name) } else { None })
         {
             // Its records would be looked for where they were.
-            let is_named = |number: usize| passed.plan.old.types[number].name == *name;
-            if passed
-                .plan
-                .types
-                .iter()
-                .any(|step| step.rewritten && step.new.is_some() && step.old.is_some_and(is_named))
-            {
+            let is_named = |number: usize| plan.old.types[number].name == *name;
+            if plan.types.iter().any(|step| step.rewritten && step.new.is_some() && step.old.is_some_and(is_named)) {
                 let why =
                     format!("{name} lies in others by value from now on, and changes as well: do one after the other");
                 return Err(Error::Unsupported { name: name.clone(), why });
@@ -400,9 +368,9 @@ fn how(passed: &Passed, step: usize) -> Result<How> {
         return Ok(if conversion.is_pure() { How::Alone(conversion) } else { How::WithOutside(conversion) });
     }
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
-    let (old, new) = (&passed.plan.old.types[old], &passed.plan.new.types[new]);
+    let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
     let mut refusal = None;
-    for (number, hook) in passed.types.hooks(&new.name).iter().enumerate() {
+    for (number, hook) in types.hooks(&new.name).iter().enumerate() {
         let mut target = hook.old.clone();
         // The hook's old type takes the name of the heap's; what only stood for that name makes room.
         target.types.retain(|described| described.name == hook.name || described.name != old.name);
@@ -411,7 +379,7 @@ fn how(passed: &Passed, step: usize) -> Result<How> {
                 described.name.clone_from(&old.name);
             }
         }
-        let before = Plan::between(&passed.plan.old, &target);
+        let before = Plan::between(&plan.old, &target);
         let Some(step) = before.types.iter().position(|step| {
             step.old.is_some_and(|number| before.old.types[number].name == old.name) && step.new.is_some()
         }) else {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use migrate::{Answers, Findings, Plan, Registry};
 
-use super::apply::Migration;
+use super::apply::{self, TableWork};
 use super::registry;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
@@ -19,6 +19,8 @@ use crate::types::Types;
 pub(crate) struct Passed {
     pub(crate) plan: Plan,
     pub(crate) findings: Findings,
+    /// The tables that are rewritten, with the conversions of their records.
+    pub(crate) tables: Vec<TableWork>,
     /// The registry afterwards.
     pub(crate) registry: Registry,
     /// The program's types, with their hooks.
@@ -44,9 +46,8 @@ pub(crate) fn pass<S: Source>(
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let passed = Passed { plan, findings, registry, types: types.clone() };
-    Migration::check(&passed, reader.catalog())?;
-    Ok(Some(passed))
+    let tables = apply::tables(&plan, &registry, types, reader.catalog())?;
+    Ok(Some(Passed { plan, findings, tables, registry, types: types.clone() }))
 }
 
 impl Types {
@@ -89,8 +90,7 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
         return Ok(None);
     }
     let is_live = |name: &str| {
-        let number = catalog.registry().schema.types.iter().position(|described| described.name == name);
-        let table = number.and_then(|number| catalog.table_of_type(number as u32));
+        let table = catalog.table_of_name(name);
         table.is_some_and(|table| catalog.tables()[table as usize].entry.live > 0)
     };
     let mut answers = answers.clone();

@@ -1,9 +1,8 @@
 //! The scan: what the live values say about a plan's checks.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
-use migrate::{ByteOrder, Findings, Job, JobKind, Lookup, Part, Plan, Programs, Scan, Shape, Slots};
+use migrate::{ByteOrder, CheckKind, Findings, Job, JobKind, Lookup, Part, Plan, Programs, Scan, Shape, Slots};
 
 use super::parallel::in_parallel;
 use crate::error::{Error, Result};
@@ -20,7 +19,7 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     let mut scans = Vec::new();
     for (number, step) in plan.types.iter().enumerate() {
         let Some(old) = step.old else { continue };
-        let Some(table) = table_of(catalog, &plan.old.types[old].name) else { continue };
+        let Some(table) = catalog.table_of_name(&plan.old.types[old].name) else { continue };
         let scan = Scan::of_type(plan, number, reader.byte_order())
             .map_err(|error| Error::Unsupported { name: plan.old.types[old].name.clone(), why: error.to_string() })?;
         if scan.is_trivial() || plan.checks.is_empty() {
@@ -35,7 +34,11 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     let loaded = reader.load()?;
     let programs = Programs::compile(catalog.registry())
         .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
-    let values = Values { loaded: &loaded, catalog, programs, order: reader.byte_order(), references: OnceLock::new() };
+    let mut values =
+        Values { loaded: &loaded, catalog, programs, order: reader.byte_order(), references: HashMap::new() };
+    if plan.checks.iter().any(|check| check.kind == CheckKind::Unshared) {
+        values.references = values.count_references();
+    }
     let mut work = Vec::new();
     for (table, scan) in &scans {
         let regions = &catalog.tables()[*table as usize].regions;
@@ -63,19 +66,14 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     Ok(findings)
 }
 
-fn table_of(catalog: &Catalog, name: &str) -> Option<u32> {
-    let number = catalog.registry().schema.types.iter().position(|described| described.name == name)?;
-    catalog.table_of_type(number as u32)
-}
-
 /// The heap's values as the scan asks for them. What is not there, no verifier has let through, and does not hold.
 struct Values<'a> {
     loaded: &'a Loaded,
     catalog: &'a Catalog,
     programs: Programs,
     order: ByteOrder,
-    /// How many references there are to each record; made when first asked for.
-    references: OnceLock<HashMap<u64, u32>>,
+    /// How many references there are to each record, where a check asks for it.
+    references: HashMap<u64, u32>,
 }
 
 /// A slot that was found.
@@ -179,7 +177,7 @@ impl<'a> Values<'a> {
     }
 
     /// How many references, roots included, there are to each record.
-    fn references(&self) -> HashMap<u64, u32> {
+    fn count_references(&self) -> HashMap<u64, u32> {
         let mut counts = HashMap::new();
         for root in self.catalog.roots() {
             *counts.entry(root.entry.reference).or_default() += 1;
@@ -235,7 +233,7 @@ impl Lookup for Values<'_> {
     fn is_unshared(&self, _: &Shape, handle: u64) -> bool {
         // A type that held itself by value, as a circle would ask for, has no layout.
         let is_live = self.of_kind(handle, &[Kind::Record]).is_some();
-        is_live && self.references.get_or_init(|| self.references()).get(&handle) == Some(&1)
+        is_live && self.references.get(&handle) == Some(&1)
     }
 
     fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {

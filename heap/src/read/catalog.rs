@@ -188,6 +188,12 @@ impl Catalog {
         self.tables.iter().position(|table| table.type_number == Some(type_number)).map(|table| table as u32)
     }
 
+    /// The table of records of the type that is declared under a name.
+    pub fn table_of_name(&self, name: &str) -> Option<u32> {
+        let number = self.registry.schema.types.iter().position(|described| described.name == name)?;
+        self.table_of_type(number as u32)
+    }
+
     /// Declared name of a table's type; "class 64" and "large" for the others.
     pub fn table_name(&self, table: u32) -> String {
         let table = &self.tables[table as usize];

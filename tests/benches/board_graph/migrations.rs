@@ -339,8 +339,7 @@ pub(crate) fn unchanged(bench: &Bench) -> Result<(), Failure> {
     let places = |path: &Path| -> Result<Vec<(u64, Vec<u8>)>, Failure> {
         let reader = image::open_file(path, Checks::Strict)?;
         let catalog = reader.catalog();
-        let number = catalog.registry().schema.types.iter().position(|described| described.name == "Beside");
-        let table = number.and_then(|number| catalog.table_of_type(number as u32)).ok_or("a table")?;
+        let table = catalog.table_of_name("Beside").ok_or("a table")?;
         let extents = catalog.extents().iter().filter(|extent| extent.entry.table == table);
         let mut places = Vec::new();
         for extent in extents {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use migrate::{Answers, Choice, Plan, Question, Refusal};
 
-use super::answers;
 use crate::commands::show;
 use crate::escape::visible;
 use crate::failure::Failure;
