@@ -345,6 +345,17 @@ impl Error {
         "IMG-0902",
     ];
 
+    /// The error for what the system answered: want of room, or what `otherwise` makes of it.
+    #[cfg_attr(not(feature = "arena"), allow(dead_code, reason = "only the arena writes"))]
+    pub(crate) fn no_room_or(source: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::NoRoom(source)
+            }
+            _ => otherwise(source),
+        }
+    }
+
     /// The stable code, `IMG-nnnn`.
     pub const fn code(&self) -> &'static str {
         match self {

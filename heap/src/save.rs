@@ -36,11 +36,8 @@ pub(crate) fn save(shared: &Shared, path: &Path) -> Result<()> {
     };
     let header = header(drawn, state.sequence, plan.len);
     let saved = publish(path, shared.options.mode, |file| plan.write(guard.view(), &header, file));
-    saved.map_err(|source| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Error::NoRoom(source)
-        }
-        _ => Error::Io { action: format!("save {}", path.display()), source },
+    saved.map_err(|source| {
+        Error::no_room_or(source, |source| Error::Io { action: format!("save {}", path.display()), source })
     })
 }
 

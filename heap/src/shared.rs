@@ -102,14 +102,7 @@ impl Shared {
 
     /// A failed allocation: no room, which leaves everything as it was, or worse, which poisons the heap.
     pub(crate) fn no_room(&self, error: io::Error) -> Error {
-        if matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        ) {
-            Error::NoRoom(error)
-        } else {
-            self.poisoned("allocate room in", error)
-        }
+        Error::no_room_or(error, |error| self.poisoned("allocate room in", error))
     }
 
     /// What waits for the transaction to end cannot be asked for by the thread that has it.

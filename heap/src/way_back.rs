@@ -182,12 +182,7 @@ fn way_back(path: PathBuf, catalog: &read::Catalog, sequence: u64) -> Result<(&K
 }
 
 fn no_room(source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Error::NoRoom(source)
-        }
-        _ => Error::Io { action: "allocate room in the heap file".into(), source },
-    }
+    Error::no_room_or(source, |source| Error::Io { action: "allocate room in the heap file".into(), source })
 }
 
 /// What the file will be is a heap, in which every value is one.

@@ -39,12 +39,7 @@ pub(super) struct Writer {
 
 /// A failed allocation, before anything was appended: want of room leaves everything as it was.
 fn no_room(source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Error::NoRoom(source)
-        }
-        _ => failed(source),
-    }
+    Error::no_room_or(source, failed)
 }
 
 /// A failed write or sync, for want of room or not: nobody knows what reached the disk.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use migrate::{Answers, Findings, Plan, Registry};
+use migrate::{Answers, Findings, Plan, Question, Registry};
 
 use super::apply::{self, TableWork};
 use super::registry;
@@ -116,7 +116,7 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
 /// Where the program does not give a mark any more, and nobody says that the values may show, the heap goes on keeping
 /// them secret; whether there was such a mark.
 fn keep_secrets(plan: &Plan, answers: &mut Answers) -> bool {
-    let lost = plan.questions.iter().filter(|question| question.rule == 40);
+    let lost = plan.questions.iter().filter(|question| question.rule == Question::SECRET);
     let choices = lost.flat_map(|question| &question.choices).filter_map(|choice| choice.answer.as_deref());
     let mut any = false;
     for choice in choices.filter_map(Answers::from_line) {

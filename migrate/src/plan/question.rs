@@ -45,6 +45,13 @@ pub struct Fault {
     pub what: String,
 }
 
+impl Question {
+    /// The rule of floats that would be rounded.
+    pub const LOSSY: u8 = 14;
+    /// The rule of secret marks that are lost.
+    pub const SECRET: u8 = 40;
+}
+
 impl Choice {
     pub(super) fn new(means: impl Into<String>, code: Option<String>, answer: Option<String>) -> Self {
         Self { means: means.into(), code, answer }

@@ -13,8 +13,6 @@ use crate::library;
 
 /// Values that are listed.
 const LISTED: usize = 20;
-/// The rule about floats that may be rounded, whose offenders are listed.
-pub(super) const LOSSY: u8 = 14;
 /// What stands in an answer for something to be typed.
 const GAP: &str = "\"…\"";
 
@@ -104,7 +102,7 @@ impl<'a> Asked<'a> {
         let count = values_found(found).map(|count| figures::counted(count, "value"));
         let (shown, found) = match found {
             // Of what is rounded, the findings say what it loses.
-            Some(found) if self.question.rule == LOSSY => (None, format!(": {found}")),
+            Some(found) if self.question.rule == Question::LOSSY => (None, format!(": {found}")),
             _ => (Some([count, example].into_iter().flatten().collect::<Vec<_>>().join(", ")), String::new()),
         };
         let shown = shown.filter(|shown| !shown.is_empty()).map_or_else(String::new, |shown| format!(" ({shown})"));
@@ -145,7 +143,7 @@ impl<'a> Asked<'a> {
         let mut items: Vec<String> =
             keys.iter().map(|(key, choice)| format!("[{key}] {}", visible(&choice.means))).collect();
         if self.field.is_some() {
-            items.push(if self.question.rule == LOSSY { "[l] list".into() } else { "[v] view".into() });
+            items.push(if self.question.rule == Question::LOSSY { "[l] list".into() } else { "[v] view".into() });
         }
         items.push("[q] quit".into());
         format!("  {}   > ", items.join("   "))
@@ -165,7 +163,7 @@ impl<'a> Asked<'a> {
 
     fn values(&self, most: usize) -> Result<Vec<(String, show::Value)>, Failure> {
         let Some((type_name, field)) = self.field else { return Ok(Vec::new()) };
-        let is_lossy = self.question.rule == LOSSY;
+        let is_lossy = self.question.rule == Question::LOSSY;
         library::sample(self.heap, type_name, field, most, |value| !is_lossy || changes_when_rounded(value))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use migrate::{Choice, Refusal};
+use migrate::{Choice, Question, Refusal};
 
-use super::questions::{LOSSY, values_found};
+use super::questions::values_found;
 use crate::failure::Failure;
 use crate::figures;
 
@@ -15,7 +15,7 @@ pub(super) fn failure(refusal: &Refusal, file: &Path, yes: bool) -> Failure {
     let asked = questions.iter().map(|(question, found)| {
         let (place, what) = (&question.place, &question.what);
         match (found, values_found(found.as_ref())) {
-            (Some(found), _) if question.rule == LOSSY => format!("{place}: {what}, {found}"),
+            (Some(found), _) if question.rule == Question::LOSSY => format!("{place}: {what}, {found}"),
             (_, Some(count)) => format!("{place} ({}): {what}", figures::counted(count, "value")),
             _ => format!("{place}: {what}"),
         }

@@ -21,9 +21,6 @@ use crate::output::Output;
 use crate::program::{self, Step};
 use crate::target::{Program, Target};
 
-/// The rule about secret marks that go.
-const SECRETS: u8 = 40;
-
 /// Migrates the heap, or tells what that would do.
 pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<Exit, Failure> {
     let target = Target::find(to)?;
@@ -79,7 +76,7 @@ impl Considered {
     /// What is refused even where nobody can be asked: secrets of which nothing is said are kept then.
     fn refusal_unasked(&self) -> Option<Refusal> {
         let mut refusal = self.refusal()?;
-        refusal.questions.retain(|(question, _)| question.rule != SECRETS);
+        refusal.questions.retain(|(question, _)| question.rule != Question::SECRET);
         let is_clear = refusal.faults.is_empty() && refusal.questions.is_empty() && refusal.failures.is_empty();
         (!is_clear).then_some(refusal)
     }
