@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use heap::format::frame::SEGMENT;
 use heap::format::header::{FileState, Header, LogStart};
-use heap::log::{Segments, find_end, scan};
 use heap::read::{Checks, Overlay, Reader, read_header};
 use heap::storage::real::{RealStorage, lock_file, log_path};
 use heap::storage::{Lock, LockMode};
@@ -195,18 +194,12 @@ fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overla
     if header.log.epoch == 0 {
         return Ok((Overlay::new(file)?, LogEnd { sequence: header.sequence, len: 0 }));
     }
-    let segments = Segments::read(storage, header.log.epoch)?;
-    let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
+    let (overlay, tail) = Overlay::under_log(storage, header, file)?;
     if !tail.found {
         // What was committed since the last checkpoint would silently be missing.
         let what = Corruption::Structure("the log that belongs to the heap file is not there".into());
         return Err(heap::Error::Corrupt { at: Place::LogOffset(0), what }.into());
     }
-    // The file was lengthened before what lies there was logged: its length is asked for after the log's end is known.
-    let mut overlay = Overlay::new(file)?;
-    scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {
-        frame.operations().try_for_each(|operation| overlay.apply(operation?))
-    })?;
     let place = |at: LogStart| at.ordinal * SEGMENT + u64::from(at.offset);
     let len = place(tail.end) - place(header.log);
     Ok((overlay, LogEnd { sequence: tail.sequence, len }))

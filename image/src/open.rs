@@ -24,7 +24,7 @@ pub fn open_file(path: &Path, checks: Checks) -> Result<Reader<File>> {
         None => Overlay::new(file)?,
         Some(log) => {
             let base = file.try_clone().map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
-            Overlay::under_log(&ReadOnly { base, log }, &header, file)?
+            Overlay::under_log(&ReadOnly { base, log }, &header, file)?.0
         }
     };
     Ok(Reader::with_overlay(overlay, header, checks)?)

@@ -122,7 +122,8 @@ fn for_each_segment(storage: &dyn Storage, mut visit: impl FnMut(u64, SegmentHea
 /// Follows the chain from `start`, whose transactions have sequences after `sequence`, and shows each frame of a whole
 /// transaction to `visit`, up to and including the transaction `until`.
 ///
-/// Two passes over the log: the first finds its end, so that no frame is shown whose transaction is not complete.
+/// The log is read once, and no frame is shown whose transaction is not complete: one that spans frames is read again
+/// when its last frame is found.
 ///
 /// # Errors
 /// When the log cannot be read, or what `visit` returned.
@@ -134,16 +135,7 @@ pub fn scan(
     until: u64,
     mut visit: impl FnMut(Frame<'_>) -> Result<()>,
 ) -> Result<Tail> {
-    let tail = find_end(storage, segments, start, sequence, until)?;
-    let mut chain = Chain::new(storage, segments, start);
-    chain.enter(start.ordinal, None)?;
-    for _ in 0..tail.frames {
-        match chain.next()? {
-            Some(frame) => visit(frame)?,
-            None => break,
-        }
-    }
-    Ok(tail)
+    follow(storage, segments, start, sequence, until, Some(&mut visit))
 }
 
 /// The end of the chain, as [`scan`] finds it.
@@ -157,6 +149,20 @@ pub fn find_end(
     sequence: u64,
     until: u64,
 ) -> Result<Tail> {
+    follow(storage, segments, start, sequence, until, None)
+}
+
+/// What is shown the frames of whole transactions.
+type Visit<'a> = &'a mut dyn FnMut(Frame<'_>) -> Result<()>;
+
+fn follow(
+    storage: &dyn Storage,
+    segments: &Segments,
+    start: LogStart,
+    sequence: u64,
+    until: u64,
+    mut visit: Option<Visit<'_>>,
+) -> Result<Tail> {
     let mut tail = Tail { end: start, sequence, frames: 0, accepted: Vec::new(), found: false };
     let mut pending = 0;
     let mut touched: Vec<(u64, u64)> = Vec::new();
@@ -168,13 +174,21 @@ pub fn find_end(
             break;
         }
         pending += 1;
-        let (last, sequence) = (frame.header.last, frame.header.sequence);
+        let (sequence, whole) = (frame.header.sequence, frame.header.last || planted!(storage, FirstFrameCommits));
+        if let Some(visit) = &mut visit
+            && whole
+        {
+            if pending > 1 {
+                show_again(storage, segments, tail.end, pending - 1, visit)?;
+            }
+            visit(frame)?;
+        }
         let (segment, end) = chain.reached();
         match touched.last_mut() {
             Some((at, len)) if *at == segment => *len = end,
             _ => touched.push((segment, end)),
         }
-        if last || planted!(storage, FirstFrameCommits) {
+        if whole {
             tail.end = chain.position();
             tail.sequence = sequence;
             tail.frames += pending;
@@ -188,6 +202,26 @@ pub fn find_end(
         }
     }
     Ok(tail)
+}
+
+/// Shows so many frames of the chain from a place in it on, where they were found before.
+fn show_again(
+    storage: &dyn Storage,
+    segments: &Segments,
+    start: LogStart,
+    frames: u64,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    let gone = || Error::Corrupt {
+        at: Place::LogOffset(u64::from(start.offset)),
+        what: Corruption::Structure("a frame that was there is not there any more".into()),
+    };
+    let mut chain = Chain::new(storage, segments, start);
+    chain.enter(start.ordinal, None)?;
+    for _ in 0..frames {
+        visit(chain.next()?.ok_or_else(gone)?)?;
+    }
+    Ok(())
 }
 
 /// A walk along the chain, a segment in memory at a time, and of that only as much as the frames reach.

@@ -35,7 +35,8 @@ pub(crate) fn pass<S: Source>(
     types: &Types,
     options: &Options,
 ) -> Result<Option<Passed>> {
-    let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
+    let overlay =
+        if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)?.0 };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
     let Some((plan, registry)) = planned else { return Ok(None) };

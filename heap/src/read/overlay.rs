@@ -8,7 +8,7 @@ use crate::error::{Place, Result};
 use crate::format::BLOCK;
 use crate::format::frame::Operation;
 use crate::format::header::Header;
-use crate::log::{Segments, find_end, scan};
+use crate::log::{Segments, Tail, scan};
 use crate::storage::Storage;
 
 /// Operations are found by the pieces of the file they touch; length of a piece in bytes.
@@ -49,20 +49,18 @@ struct Change {
 }
 
 impl<S: Source> Overlay<S> {
-    /// A heap's base file under the whole transactions of its log, which `storage` has both.
+    /// A heap's base file under the whole transactions of its log, which `storage` has both, and where the log ends.
+    /// Another process may be writing to both.
     ///
     /// # Errors
     /// When the log cannot be read, or one of its operations cannot be.
-    pub fn under_log(storage: &dyn Storage, header: &Header, base: S) -> Result<Self> {
+    pub fn under_log(storage: &dyn Storage, header: &Header, base: S) -> Result<(Self, Tail)> {
         let segments = Segments::read(storage, header.log.epoch)?;
-        let tail = find_end(storage, &segments, header.log, header.sequence, u64::MAX)?;
-        // The file was lengthened before what lies there was logged: its length is asked for after the log's end is
-        // known.
         let mut overlay = Self::new(base)?;
-        scan(storage, &segments, header.log, header.sequence, tail.sequence, |frame| {
+        let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |frame| {
             frame.operations().try_for_each(|operation| overlay.apply(operation?))
         })?;
-        Ok(overlay)
+        Ok((overlay, tail))
     }
 
     /// The source alone.
@@ -90,9 +88,13 @@ impl<S: Source> Overlay<S> {
     /// Lays one more operation over the source.
     ///
     /// # Errors
-    /// When it lies in block 0, which no log changes, or beyond the file, which was lengthened before it was logged.
+    /// When it lies in block 0, which no log changes, or beyond the file, which is lengthened before what lies there is
+    /// logged.
     pub fn apply(&mut self, operation: Operation<'_>) -> Result<()> {
         let (at, len) = operation.range();
+        if at.checked_add(len).is_some_and(|end| end > self.len) {
+            self.len = len_of(&self.base)?;
+        }
         if at < BLOCK || at.checked_add(len).is_none_or(|end| end > self.len) {
             return Err(damaged(
                 Place::Offset(at),
@@ -128,9 +130,10 @@ impl<S: Source> Overlay<S> {
     }
 
     fn touch(&mut self, at: u64, len: u64) {
-        if self.touched.is_empty() {
-            self.touched = vec![0; (self.len / BLOCK / 64 + 1) as usize];
-            self.pieces.resize(self.len.div_ceil(PIECE) as usize, Vec::new());
+        let pieces = self.len.div_ceil(PIECE) as usize;
+        if self.pieces.len() < pieces {
+            self.touched.resize((self.len / BLOCK / 64 + 1) as usize, 0);
+            self.pieces.resize(pieces, Vec::new());
         }
         for block in at / BLOCK..=(at + len - 1) / BLOCK {
             self.touched[(block / 64) as usize] |= 1 << (block % 64);
