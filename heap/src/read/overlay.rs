@@ -1,9 +1,10 @@
 //! A log's operations laid over a heap file, without changing it.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::damaged;
-use super::source::{Source, len_of};
+use super::source::{Source, len_of, zeroed};
 use crate::error::{Place, Result};
 use crate::format::BLOCK;
 use crate::format::frame::Operation;
@@ -11,22 +12,154 @@ use crate::format::header::Header;
 use crate::log::{Segments, Tail, scan};
 use crate::storage::Storage;
 
-/// Operations are found by the pieces of the file they touch; length of a piece in bytes.
+/// Operations are kept by the pieces of the file that they touch; length of a piece in bytes.
 const PIECE: u64 = 256 * 1024;
 
-/// A source under operations, which reads see. Memory is linear in the operations' bytes and the file's blocks.
+/// A piece with this many bytes of changes holds what comes of them instead.
+const MANY: usize = 64 * 1024;
+
+/// A source under operations, which reads see. Memory is linear in the file's length at most.
 #[derive(Debug)]
 pub struct Overlay<S> {
     base: S,
     len: u64,
-    changes: Vec<Change>,
-    /// The bytes of all writes, one behind the other.
-    written: Vec<u8>,
-    /// Which changes touch each piece, in their order; empty without any.
-    pieces: Vec<Vec<u32>>,
+    /// Empty without any change.
+    pieces: Vec<Piece>,
     /// A bit for each block that some operation touches.
     touched: Vec<u64>,
-    published: Vec<Published>,
+    /// By offset; no two overlap.
+    published: BTreeMap<u64, Published>,
+}
+
+/// What becomes of a piece of the file.
+#[derive(Debug, Clone)]
+enum Piece {
+    /// The operations, one behind the other: each a [`Change`] and its bytes.
+    Few(Vec<u8>),
+    /// What comes of many. Nothing of the file is read for it, of which parts may be written before the log names them.
+    Many {
+        /// The piece's bytes, where they were changed.
+        bytes: Vec<u8>,
+        /// A bit for each of them, which says so.
+        changed: Vec<u64>,
+    },
+}
+
+/// A change of a piece.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    /// Offset in the piece.
+    at: usize,
+    len: usize,
+    /// Zeros, and not the bytes that follow.
+    zeros: bool,
+}
+
+impl Change {
+    const LEN: usize = 8;
+
+    fn to_bytes(self) -> [u8; Self::LEN] {
+        let word = self.at as u64 | (self.len as u64) << 31 | u64::from(self.zeros) << 63;
+        word.to_ne_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let word = u64::from_ne_bytes(bytes);
+        let number = |bits: u64| (bits & 0x7fff_ffff) as usize;
+        Self { at: number(word), len: number(word >> 31), zeros: word >> 63 != 0 }
+    }
+
+    /// Fills a part of what it changes with the bytes written there, which are none for zeros.
+    fn make(self, target: &mut [u8], written: &[u8]) {
+        if self.zeros {
+            target.fill(0);
+        } else {
+            target.copy_from_slice(written);
+        }
+    }
+}
+
+impl Piece {
+    /// Makes a change of the piece; `written` is empty for zeros.
+    fn change(&mut self, change: Change, written: &[u8]) -> Result<()> {
+        match self {
+            Self::Few(changes) => {
+                if change.len == PIECE as usize {
+                    changes.clear();
+                }
+                changes.extend_from_slice(&change.to_bytes());
+                changes.extend_from_slice(written);
+                if changes.len() >= MANY {
+                    *self = many(changes)?;
+                }
+            }
+            Self::Many { bytes, changed } => {
+                change.make(&mut bytes[change.at..change.at + change.len], written);
+                mark(changed, change.at, change.at + change.len);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays the changes over `bytes`, which are the file's from `start` of the piece on.
+    fn lay_over(&self, start: usize, bytes: &mut [u8]) {
+        let end = start + bytes.len();
+        match self {
+            Self::Few(changes) => for_each(changes, |change, written| {
+                let (from, to) = (change.at.max(start), (change.at + change.len).min(end));
+                if from < to {
+                    let written = if change.zeros { written } else { &written[from - change.at..to - change.at] };
+                    change.make(&mut bytes[from - start..to - start], written);
+                }
+            }),
+            Self::Many { bytes: made, changed } => {
+                for (from, to) in words(start, end) {
+                    match changed[from / 64] {
+                        0 => {}
+                        u64::MAX => bytes[from - start..to - start].copy_from_slice(&made[from..to]),
+                        bits => {
+                            for at in (from..to).filter(|at| bits >> (at % 64) & 1 != 0) {
+                                bytes[at - start] = made[at];
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What comes of these changes.
+fn many(changes: &[u8]) -> Result<Piece> {
+    let mut bytes = zeroed(PIECE)?;
+    let mut changed = vec![0; PIECE as usize / 64];
+    for_each(changes, |change, written| {
+        change.make(&mut bytes[change.at..change.at + change.len], written);
+        mark(&mut changed, change.at, change.at + change.len);
+    });
+    Ok(Piece::Many { bytes, changed })
+}
+
+/// Takes changes apart, in their order.
+fn for_each(mut changes: &[u8], mut visit: impl FnMut(Change, &[u8])) {
+    while let Some((head, rest)) = changes.split_first_chunk() {
+        let change = Change::from_bytes(*head);
+        let (written, rest) = rest.split_at(if change.zeros { 0 } else { change.len });
+        visit(change, written);
+        changes = rest;
+    }
+}
+
+/// Sets the bits of a range.
+fn mark(bits: &mut [u64], start: usize, end: usize) {
+    for (from, to) in words(start, end) {
+        bits[from / 64] |= u64::MAX >> (64 - (to - from)) << (from % 64);
+    }
+}
+
+/// A range, cut where a word of bits ends.
+fn words(start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
+    (start / 64..end.div_ceil(64)).map(move |word| ((word * 64).max(start), (word * 64 + 64).min(end)))
 }
 
 /// An extent that was written and synced before its frame.
@@ -38,14 +171,6 @@ pub struct Published {
     pub len: u32,
     /// CRC-32 of its bytes.
     pub crc: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Change {
-    at: u64,
-    len: u64,
-    /// Where in `written`; `None` for zeros.
-    bytes: Option<usize>,
 }
 
 impl<S: Source> Overlay<S> {
@@ -69,15 +194,7 @@ impl<S: Source> Overlay<S> {
     /// When its length cannot be found.
     pub fn new(base: S) -> Result<Self> {
         let len = len_of(&base)?;
-        Ok(Self {
-            base,
-            len,
-            changes: Vec::new(),
-            written: Vec::new(),
-            pieces: Vec::new(),
-            touched: Vec::new(),
-            published: Vec::new(),
-        })
+        Ok(Self { base, len, pieces: Vec::new(), touched: Vec::new(), published: BTreeMap::new() })
     }
 
     /// The source below.
@@ -105,35 +222,41 @@ impl<S: Source> Overlay<S> {
             return Ok(());
         }
         self.touch(at, len);
+        self.forget_published(at, at + len);
         let bytes = match operation {
             Operation::Publish { len, crc, .. } => {
-                self.published.push(Published { at, len, crc });
+                self.published.insert(at, Published { at, len, crc });
                 return Ok(());
             }
             Operation::Zero { .. } => None,
-            Operation::Write { bytes, .. } => {
-                self.written.extend_from_slice(bytes);
-                Some(self.written.len() - bytes.len())
-            }
+            Operation::Write { bytes, .. } => Some(bytes),
         };
-        let number = self.changes.len() as u32;
-        self.changes.push(Change { at, len, bytes });
-        for piece in at / PIECE..=(at + len - 1) / PIECE {
-            let covered = at <= piece * PIECE && (piece + 1) * PIECE <= at + len;
-            let found = &mut self.pieces[piece as usize];
-            if covered {
-                found.clear();
-            }
-            found.push(number);
+        let mut start = at;
+        while start < at + len {
+            let (number, offset) = (start / PIECE, start % PIECE);
+            let stop = (at + len).min((number + 1) * PIECE);
+            let piece = &mut self.pieces[number as usize];
+            let change = Change { at: offset as usize, len: (stop - start) as usize, zeros: bytes.is_none() };
+            piece.change(change, bytes.map_or(&[], |bytes| &bytes[(start - at) as usize..(stop - at) as usize]))?;
+            start = stop;
         }
         Ok(())
+    }
+
+    /// What was published there is written to, or published anew.
+    fn forget_published(&mut self, start: u64, end: u64) {
+        while let Some((&at, published)) = self.published.range(..end).next_back()
+            && at + u64::from(published.len) > start
+        {
+            self.published.remove(&at);
+        }
     }
 
     fn touch(&mut self, at: u64, len: u64) {
         let pieces = self.len.div_ceil(PIECE) as usize;
         if self.pieces.len() < pieces {
             self.touched.resize((self.len / BLOCK / 64 + 1) as usize, 0);
-            self.pieces.resize(pieces, Vec::new());
+            self.pieces.resize(pieces, Piece::Few(Vec::new()));
         }
         for block in at / BLOCK..=(at + len - 1) / BLOCK {
             self.touched[(block / 64) as usize] |= 1 << (block % 64);
@@ -152,17 +275,7 @@ impl<S: Source> Overlay<S> {
 
     /// The extents published and not written to afterwards: the bytes of the file have these checksums.
     pub fn published(&self) -> impl Iterator<Item = Published> {
-        self.published.iter().copied().filter(|published| {
-            let end = published.at + u64::from(published.len);
-            !self.changes_of(published.at, end).any(|change| change.at < end && published.at < change.at + change.len)
-        })
-    }
-
-    /// The changes of all pieces that the range touches, in their order within each piece.
-    fn changes_of(&self, start: u64, end: u64) -> impl Iterator<Item = Change> {
-        let pieces = if self.changes.is_empty() { 0..0 } else { start / PIECE..end.div_ceil(PIECE) };
-        let numbers = pieces.filter_map(|piece| self.pieces.get(piece as usize)).flatten();
-        numbers.map(|&number| self.changes[number as usize])
+        self.published.values().copied()
     }
 }
 
@@ -175,21 +288,13 @@ impl<S: Source> Source for Overlay<S> {
         self.base.read_at(offset, bytes)?;
         let mut start = offset;
         let end = offset + bytes.len() as u64;
-        while start < end && !self.changes.is_empty() {
-            // A change that reaches into the next piece is laid there in its own order with that piece's others.
+        while start < end && !self.pieces.is_empty() {
             let stop = end.min((start / PIECE + 1) * PIECE);
-            for change in self.changes_of(start, stop) {
-                let (from, to) = (change.at.max(start), (change.at + change.len).min(stop));
-                if from < to {
-                    let target = &mut bytes[(from - offset) as usize..(to - offset) as usize];
-                    match change.bytes {
-                        None => target.fill(0),
-                        Some(at) => {
-                            let at = at + (from - change.at) as usize;
-                            target.copy_from_slice(&self.written[at..at + target.len()]);
-                        }
-                    }
-                }
+            if let Some(piece) = self.pieces.get((start / PIECE) as usize) {
+                piece.lay_over(
+                    (start % PIECE) as usize,
+                    &mut bytes[(start - offset) as usize..(stop - offset) as usize],
+                );
             }
             start = stop;
         }
@@ -199,11 +304,13 @@ impl<S: Source> Source for Overlay<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
     fn reads_see_the_operations_in_their_order_wherever_they_are_cut() {
-        let len = 3 * PIECE as usize;
+        let len = 3 * PIECE as usize - 5000;
         let base: Vec<u8> = (0..len).map(|at| at as u8).collect();
         let mut expected = base.clone();
         let mut overlay = Overlay::new(base).unwrap();
@@ -229,6 +336,34 @@ mod tests {
         let mut found = vec![0; len];
         overlay.read_at(0, &mut found).unwrap();
         assert!(found == expected);
+    }
+
+    /// A file that another process makes longer whenever its length is asked for.
+    struct Growing(AtomicU64);
+
+    impl Source for Growing {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.fetch_add(BLOCK, Ordering::Relaxed))
+        }
+
+        fn read_at(&self, _: u64, bytes: &mut [u8]) -> io::Result<()> {
+            bytes.fill(0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_file_may_have_become_longer_since_the_log_was_looked_at_first() {
+        let mut overlay = Overlay::new(Growing(AtomicU64::new(2 * BLOCK))).unwrap();
+        for block in 2..200 {
+            let at = block * BLOCK + 7;
+            assert!(overlay.apply(Operation::Write { at: at + BLOCK, bytes: &[9] }).is_err());
+            overlay.apply(Operation::Write { at, bytes: &[1, 2] }).unwrap();
+            assert!(overlay.touches(block));
+            let mut found = [0; 4];
+            overlay.read_at(at - 1, &mut found).unwrap();
+            assert_eq!(found, [0, 1, 2, 0]);
+        }
     }
 
     #[test]
