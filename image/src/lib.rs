@@ -16,6 +16,7 @@ mod output;
 mod sample;
 mod seal;
 mod verify;
+mod write_behind;
 
 #[cfg(feature = "dump")]
 pub use dump::{DumpOptions, DumpSource, Dumped, Held, Secrets, dump, secret_fields};

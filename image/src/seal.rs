@@ -1,6 +1,6 @@
 //! Sealing: a heap at one moment becomes an image.
 //!
-//! Blocks are copied in their order, once, through one buffer. What no part of the catalog owns becomes zeros, and
+//! Blocks are copied in their order, once, and written [behind](write_behind). What no part of the catalog owns becomes zeros, and
 //! the checksums move behind everything else, so that they and the content hash are known when they are written. What is
 //! kept of the heap before a migration is no part of its state and stays behind; the receipts come along. The
 //! same heap gives the same bytes, and sealing an image again gives that image.
@@ -14,6 +14,7 @@ use heap::read::{Reader, Source};
 
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Provenance, Redaction, TypeTotal};
+use crate::write_behind::{Pieces, write_behind};
 
 /// Bytes copied at a time: whole blocks, as many as stay in the cache while they are checked, hashed and written.
 const PIECE: u64 = 256 * 1024;
@@ -57,7 +58,11 @@ pub struct Sealed {
 /// # Errors
 /// When the heap cannot be read or is damaged, or writing fails. What was written then is no image: its header comes
 /// last.
-pub fn seal<S: Source, W: Write + Seek>(reader: &Reader<S>, options: &SealOptions, target: &mut W) -> Result<Sealed> {
+pub fn seal<S: Source, W: Write + Seek + Send>(
+    reader: &Reader<S>,
+    options: &SealOptions,
+    target: &mut W,
+) -> Result<Sealed> {
     let layout = Layout::of(reader);
     let manifest = manifest(reader, options);
     let manifest_bytes = manifest.to_bytes()?;
@@ -143,65 +148,87 @@ impl Layout {
     }
 
     /// Writes everything behind block 0, and returns its hash.
-    fn write<S: Source, W: Write>(&self, reader: &Reader<S>, target: &mut W) -> Result<[u8; 32]> {
-        let mut copier = Copier { target, hasher: blake3::Hasher::new(), sums: vec![0; 4] };
-        let mut root = vec![0; BLOCK as usize];
-        let bytes = self.root.to_bytes();
-        root[..bytes.len()].copy_from_slice(&bytes);
-        copier.blocks(&root, |_| None)?;
-        let mut at = ROOT_AT + BLOCK;
-        let mut buffer = vec![0; PIECE as usize];
-        for &(start, used, len) in &self.runs {
-            copier.zeros(start - at, &mut buffer)?;
-            at = start;
-            while at < start + len {
-                let piece = &mut buffer[..(start + len - at).min(PIECE) as usize];
-                // Behind the used part of a stream there are no values, and no checksums that would have to be right.
-                let meaning = (start + used).saturating_sub(at).min(piece.len() as u64);
-                let blocks = whole_blocks(meaning) as usize;
-                if start == self.root.streams[Stream::History as usize].at {
-                    let from = (at - start) as usize;
-                    piece[..meaning as usize].copy_from_slice(&self.history[from..from + meaning as usize]);
-                } else {
-                    reader.read_blocks(at, &mut piece[..blocks])?;
+    fn write<S: Source>(&self, reader: &Reader<S>, target: &mut (impl Write + Send)) -> Result<[u8; 32]> {
+        write_behind(target, |pieces| {
+            let mut copier = Copier { pieces, hasher: blake3::Hasher::new(), sums: vec![0; 4] };
+            copier.blocks(BLOCK, |root, _| {
+                let bytes = self.root.to_bytes();
+                root[..bytes.len()].copy_from_slice(&bytes);
+                root[bytes.len()..].fill(0);
+                Ok(())
+            })?;
+            let mut at = ROOT_AT + BLOCK;
+            for &(start, used, len) in &self.runs {
+                copier.zeros(start - at)?;
+                at = start;
+                while at < start + len {
+                    let piece_len = (start + len - at).min(PIECE);
+                    copier.blocks(piece_len, |piece, sums| self.read_piece(reader, (start, used), at, piece, sums))?;
+                    at += piece_len;
                 }
-                piece[meaning as usize..].fill(0);
-                // Whole blocks are as they were read, and what they were checked against is their checksum still.
-                let whole = meaning / BLOCK;
-                copier.blocks(piece, |number| reader.checked_sum(at / BLOCK + number).filter(|_| number < whole))?;
-                at += piece.len() as u64;
             }
+            copier.finish(self.root.streams[Stream::Checksums as usize])
+        })
+    }
+
+    /// Reads a piece of a run that begins at an offset and whose first bytes mean something, and says which of its blocks'
+    /// checksums are known.
+    fn read_piece<S: Source>(
+        &self,
+        reader: &Reader<S>,
+        (start, used): (u64, u64),
+        at: u64,
+        piece: &mut [u8],
+        sums: &mut [Option<u32>],
+    ) -> Result<()> {
+        // Behind the used part of a stream there are no values, and no checksums that would have to be right.
+        let meaning = (start + used).saturating_sub(at).min(piece.len() as u64);
+        let blocks = whole_blocks(meaning) as usize;
+        if start == self.root.streams[Stream::History as usize].at {
+            let from = (at - start) as usize;
+            piece[..meaning as usize].copy_from_slice(&self.history[from..from + meaning as usize]);
+        } else {
+            reader.read_blocks(at, &mut piece[..blocks])?;
         }
-        copier.finish(self.root.streams[Stream::Checksums as usize])
+        piece[meaning as usize..].fill(0);
+        // Whole blocks are as they were read, and what they were checked against is their checksum still.
+        for (number, sum) in (0..meaning / BLOCK).zip(sums) {
+            *sum = reader.checked_sum(at / BLOCK + number);
+        }
+        Ok(())
     }
 }
 
-/// Writes blocks, and learns their checksums.
-struct Copier<'a, W> {
-    target: &'a mut W,
+/// Has blocks written, and learns their checksums.
+struct Copier<'a> {
+    pieces: &'a Pieces,
     hasher: blake3::Hasher,
     sums: Vec<u8>,
 }
 
-impl<W: Write> Copier<'_, W> {
-    /// Blocks, of which some have a checksum that is known, by their number among them.
-    fn blocks(&mut self, bytes: &[u8], known: impl Fn(u64) -> Option<u32>) -> Result<()> {
-        for (number, block) in (0..).zip(bytes.chunks_exact(BLOCK as usize)) {
-            let sum = known(number).unwrap_or_else(|| crc32fast::hash(block));
+impl Copier<'_> {
+    /// Some blocks that `fill` fills; of some of them it says what checksum they have.
+    fn blocks(&mut self, len: u64, fill: impl FnOnce(&mut [u8], &mut [Option<u32>]) -> Result<()>) -> Result<()> {
+        let mut piece = self.pieces.buffer()?;
+        piece.resize(len as usize, 0);
+        let mut sums = [None; (PIECE / BLOCK) as usize];
+        fill(&mut piece, &mut sums)?;
+        for (block, known) in piece.chunks_exact(BLOCK as usize).zip(sums) {
+            let sum = known.unwrap_or_else(|| crc32fast::hash(block));
             self.sums.extend_from_slice(&sum.to_le_bytes());
         }
-        self.hasher.update(bytes);
-        self.target.write_all(bytes).map_err(Error::writing)
+        self.hasher.update(&piece);
+        self.pieces.write(piece)
     }
 
-    fn zeros(&mut self, len: u64, buffer: &mut [u8]) -> Result<()> {
+    fn zeros(&mut self, len: u64) -> Result<()> {
         let mut left = len;
-        if left > 0 {
-            buffer.fill(0);
-        }
         while left > 0 {
-            let piece = left.min(buffer.len() as u64);
-            self.blocks(&buffer[..piece as usize], |_| None)?;
+            let piece = left.min(PIECE);
+            self.blocks(piece, |bytes, _| {
+                bytes.fill(0);
+                Ok(())
+            })?;
             left -= piece;
         }
         Ok(())
@@ -210,7 +237,7 @@ impl<W: Write> Copier<'_, W> {
     fn finish(mut self, run: Run) -> Result<[u8; 32]> {
         self.sums.resize(run.capacity as usize, 0);
         self.hasher.update(&self.sums);
-        self.target.write_all(&self.sums).map_err(Error::writing)?;
+        self.pieces.write(self.sums)?;
         Ok(*self.hasher.finalize().as_bytes())
     }
 }

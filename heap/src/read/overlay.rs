@@ -16,7 +16,7 @@ use crate::storage::Storage;
 const PIECE: u64 = 256 * 1024;
 
 /// A piece with this many bytes of changes holds what comes of them instead.
-const MANY: usize = 64 * 1024;
+const MANY: usize = PIECE as usize;
 
 /// A source under operations, which reads see. Memory is linear in the file's length at most.
 #[derive(Debug)]
