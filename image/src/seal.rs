@@ -317,6 +317,32 @@ mod tests {
         assert_eq!(sealed(&image_opened), image);
     }
 
+    /// Sealing makes no such image, but somebody may.
+    #[test]
+    fn an_image_that_keeps_what_was_before_a_migration_is_refused() {
+        let forged = |before: Option<Box<heap::read::fixture::Fixture>>| {
+            let mut fixture = board(3);
+            fixture.before = before;
+            let mut file = fixture.file();
+            let reader = open(&file).unwrap();
+            let manifest = manifest(&reader, &options()).to_bytes().unwrap();
+            let header = Header {
+                state: FileState::Image,
+                manifest_at: file.len() as u64,
+                manifest_len: manifest.len() as u64,
+                content_hash: *blake3::hash(&file[BLOCK as usize..]).as_bytes(),
+                ..reader.header().clone()
+            };
+            file[..BLOCK as usize].fill(0);
+            file[..4096].copy_from_slice(&header.to_page());
+            file.extend_from_slice(&manifest);
+            verify(&file)
+        };
+        forged(None).unwrap();
+        let refused = forged(Some(Box::new(board(3)))).unwrap_err();
+        assert!(refused.to_string().contains("before a migration"), "{refused}");
+    }
+
     #[test]
     fn every_flipped_bit_of_an_image_is_found() {
         let image = sealed(&open(&board(2).file()).unwrap());

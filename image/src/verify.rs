@@ -79,6 +79,10 @@ fn check_image<S: Source>(reader: &Reader<S>, content_hash: &[u8; 32]) -> Result
     }
     let manifest = Manifest::read(source, header.manifest_at, header.manifest_len)?;
     let catalog = reader.catalog();
+    // Sealing leaves it behind: what a migration dropped does not travel.
+    if catalog.history().kept.is_some() {
+        return Err(Error::Content("it keeps what a heap was before a migration".into()));
+    }
     let counts = catalog.tables().iter().filter(|table| table.type_number.is_some()).map(|table| table.entry.live);
     if manifest.sequence != header.sequence || !manifest.types.iter().map(|total| total.records).eq(counts) {
         return Err(Error::Manifest("it speaks of another heap".into()));
