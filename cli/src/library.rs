@@ -161,7 +161,7 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             heap_id: hexadecimal(&header.heap_id),
             schema: format!("{:#}", catalog.registry().schema.current().fingerprint()),
             sequence: opened.sequence(),
-            byte_order: if header.byte_order == ByteOrder::Little { "little" } else { "big" },
+            byte_order: if catalog.byte_order(header) == ByteOrder::Little { "little" } else { "big" },
             pointer_width: header.pointer_width,
             types: view.types().count() as u64,
             records: records(catalog),
