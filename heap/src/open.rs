@@ -82,15 +82,15 @@ fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door
     let Recovered { headers, log, checksums } =
         recover::recover(storage, &path, |counter| draw_epoch(&options, counter))?;
     let header = headers.header.clone();
-    let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
-    let reader = Reader::open(BaseSource(storage), &path, checks)?;
-    if passed.is_none() && reader.byte_order() != ByteOrder::NATIVE {
-        // Of the log that said so, the file knew nothing.
+    if passed.is_none() && seems_foreign(&**storage, &header) {
+        // The log said so, of which the file knew nothing.
         passed = pass(&header)?;
     }
     // What is transcoded is in memory, and no map of the file.
     let is_foreign = passed.as_ref().is_some_and(|passed| passed.foreign.is_some());
     let door = if is_foreign { Door::Copied } else { door };
+    let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
+    let reader = Reader::open(BaseSource(storage), &path, checks)?;
     let shift = passed.as_ref().map_or(reader.catalog().shift(), |passed| Migration::shift(passed, reader.catalog()));
     let space = reserve(options.reserve, shift)?;
     load(&reader, &space, storage, door)?;
@@ -231,7 +231,7 @@ fn check_page_size() -> Result<()> {
     Err(Error::Platform(format!("this kernel's pages have {page} bytes; heaps need pages of at most {BLOCK}")))
 }
 
-/// Whether the heap's records are of another byte order, as far as the file knows without its log.
+/// Whether the heap's records are of another byte order, as the file says without its log.
 fn seems_foreign(storage: &dyn Storage, header: &Header) -> bool {
     // A root that is damaged is for recovery to judge.
     let named = checkpoint::base_root(storage).ok().and_then(|root| root.byte_order);

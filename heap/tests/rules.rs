@@ -12,6 +12,9 @@
     reason = "types are declared where a rule needs them, and exact values are meant"
 )]
 
+#[path = "foreign/turned.rs"]
+mod turned;
+
 use std::path::PathBuf;
 
 use heap::{Error, Heap, Options, Record, Ref, Result, Transaction, Types};
@@ -630,4 +633,55 @@ fn rule_44_what_is_not_layout_changes_nothing() {
     let before = sequence(&stored);
     stored.migrates::<new::It>(|read, records| assert_eq!(read[records[0]].b, 2));
     assert_eq!(sequence(&stored), before);
+}
+
+#[test]
+fn rule_45_a_heap_of_another_byte_order_is_transcoded() {
+    it!(old: { pub a: u16, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(same: { pub a: u16, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(new: { pub a: u64, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(lossy: { pub a: u8, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    fn scattered(key: i16) -> i16 {
+        (i32::from(key) * 7919 % 1009 - 500) as i16
+    }
+    let stored = Stored::new(|tx| {
+        (0..40_u64)
+            .map(|n| {
+                let (e, f) = (tx.list_from(vec![n << 33 | n; n as usize])?, tx.sorted_map()?);
+                for key in 0..n as i16 * 4 {
+                    f.insert(tx, scattered(key), key as u32 + 0x0a0b_0000)?;
+                }
+                let d = (n % 2 == 0).then_some('é');
+                Ok(old::It { a: 0x0102 + n as u16, b: 0.1 * n as f64, c: [n as i32, -1, 0x0102_0304], d, e, f })
+            })
+            .collect()
+    });
+    let foreign = turned::turned(&std::fs::read(&stored.path).unwrap());
+    std::fs::write(&stored.path, &foreign).unwrap();
+    // A refusal comes before anything is transcoded.
+    assert!(stored.refuses::<lossy::It>().contains("It.a"));
+    macro_rules! check {
+        ($module:ident) => {
+            stored.migrates::<$module::It>(|read, records| {
+                for (n, &it) in (0_u64..).zip(records) {
+                    let $module::It { a, b, c, d, e, f } = read[it];
+                    assert_eq!((u64::from(a), b, c), (0x0102 + n, 0.1 * n as f64, [n as i32, -1, 0x0102_0304]));
+                    assert_eq!((d, &read[e]), ((n % 2 == 0).then_some('é'), &vec![n << 33 | n; n as usize][..]));
+                    let keys: Vec<i16> = f.iter(read).unwrap().map(|(key, _)| *key).collect();
+                    assert!(keys.is_sorted() && keys.len() as u64 == n * 4);
+                    for key in 0..n as i16 * 4 {
+                        let value = f.get(read, &scattered(key)).unwrap();
+                        assert_eq!(value, Some(&(key as u32 + 0x0a0b_0000)));
+                    }
+                }
+            });
+        };
+    }
+    check!(same);
+    heap::rollback(&stored.path).unwrap();
+    // Type and byte order at once.
+    check!(new);
+    let history = Heap::open(&stored.path).unwrap().history().unwrap();
+    assert_eq!(history.receipts.len(), 3);
+    assert!(history.receipts.iter().all(|receipt| receipt.byte_order.is_some()));
 }

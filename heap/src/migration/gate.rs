@@ -44,6 +44,8 @@ pub(crate) fn pass<S: Source>(
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let Some((plan, registry)) = plan(&reader, &types, &options.answers, Unsaid::Kept)? else { return Ok(None) };
+    // What the program does after a migration of its types, it does not after one of bytes alone.
+    let types = if plan.old == plan.new { Types::default() } else { types };
     let foreign = plan.foreign.map(|from| Foreign::new(reader.catalog().registry(), from)).transpose()?;
     if foreign.is_some() {
         // After it was transcoded, nothing would tell damage from values, and recovery writes before that.

@@ -4,11 +4,14 @@
 mod turned;
 mod types;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use heap::format::handle::LAST_GENERATION;
 use heap::format::header::{ByteOrder, PAGE};
 use heap::format::history::ReceiptKind;
+use heap::format::slot::{self, Kind};
 use heap::read::{Checks, Reader, Regions, read_header};
 use heap::verify::verify;
 use heap::{Error, Heap, Migrate, Options, Types};
@@ -30,7 +33,9 @@ impl Twins {
         let heap = Heap::open(&path).unwrap();
         build(&heap).unwrap();
         drop(heap);
-        let native = fs::read(path).unwrap();
+        let mut native = fs::read(&path).unwrap();
+        retire(&mut native);
+        fs::write(path, &native).unwrap();
         let foreign = turned(&native);
         assert!(regions(&turned(&foreign)) == regions(&native), "turned twice, it is the same");
         Self { folder, native, foreign }
@@ -41,6 +46,34 @@ impl Twins {
         fs::write(&path, bytes).unwrap();
         path
     }
+}
+
+/// The first free slot of each table has used up its generations.
+fn retire(file: &mut [u8]) {
+    let mut found = BTreeMap::new();
+    {
+        let reader = Reader::open(&*file, Path::new(""), Checks::Strict).unwrap();
+        let catalog = reader.catalog();
+        for region in catalog.regions() {
+            let entry = catalog.tables()[region.table as usize].entry;
+            for index in 0..region.used {
+                let at = u64::from(entry.first) - 8 + u64::from(index) * u64::from(entry.stride);
+                let extents = catalog.extents_of(region).iter().map(|extent| extent.entry);
+                let extent = extents.filter(|extent| u64::from(extent.offset) <= at).last().unwrap();
+                let at = (extent.at + at - u64::from(extent.offset)) as usize;
+                let word = u64::from_ne_bytes(file[at..at + 8].try_into().unwrap());
+                if slot::kind(word) == Some(Kind::Free) {
+                    found.entry(region.table).or_insert(at);
+                }
+            }
+        }
+    }
+    assert!(found.len() > 3, "{found:?}");
+    for at in found.into_values() {
+        let word = slot::word(LAST_GENERATION, Kind::Retired, 0);
+        file[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+    }
+    sum(file);
 }
 
 /// Turning a file leaves one header page.
@@ -97,7 +130,7 @@ fn a_foreign_heap_is_transcoded_once() {
         [|path| Heap::open(path), |path| Heap::open_as::<All>(path), mapped];
     for open in doors {
         let path = twins.store(&twins.foreign);
-        for round in 0..3 {
+        for round in 0..2 {
             let heap = open(&path).unwrap();
             check(&heap.read());
             let history = heap.history().unwrap();
@@ -209,7 +242,7 @@ fn a_damaged_foreign_heap_is_left_byte_by_byte() {
         reader.catalog().extents().iter().map(|extent| (extent.entry.at, extent.entry.len)).collect::<Vec<_>>()
     };
     let (mut refused, mut random) = (0, 1_u64);
-    for _ in 0..120 {
+    for _ in 0..60 {
         let mut damaged = twins.foreign.clone();
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (at, len) = extents[(random >> 33) as usize % extents.len()];
@@ -217,13 +250,15 @@ fn a_damaged_foreign_heap_is_left_byte_by_byte() {
         sum(&mut damaged);
         let path = twins.store(&damaged);
         // A number may become another one; nothing else gets through.
-        if let Err(error) = Heap::open(&path) {
-            assert!(matches!(error, Error::Corrupt { .. }), "{error}");
-            assert!(fs::read(&path).unwrap() == damaged, "{error}");
-            refused += 1;
+        match Heap::open_with(&path, Options { migrate: Migrate::PlanOnly, ..Options::default() }) {
+            Err(Error::Corrupt { .. }) => refused += 1,
+            Err(Error::Pending { .. }) => {}
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was opened"),
         }
+        assert!(fs::read(&path).unwrap() == damaged);
     }
-    assert!(refused > 30, "{refused}");
+    assert!(refused > 15, "{refused}");
     let mut damaged = twins.foreign.clone();
     damaged[extents[0].0 as usize + 20] ^= 1;
     let path = twins.store(&damaged);
