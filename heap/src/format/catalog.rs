@@ -147,7 +147,7 @@ impl CatalogRoot {
         if bytes[..8] != ROOT_MAGIC {
             return fault("catalog root", 0);
         }
-        let Some(byte_order) = ByteOrder::from_optional_number(bytes[8]).filter(|_| bytes[9..16] == [0; 7]) else {
+        let Ok(byte_order) = ByteOrder::parse_optional(&bytes[8..16]) else {
             return fault("catalog root", 8);
         };
         let mut root = Self { byte_order, ..Self::default() };

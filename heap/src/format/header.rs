@@ -96,17 +96,19 @@ impl ByteOrder {
         }
     }
 
-    /// What an optional one's number says, if it says anything.
-    pub(super) const fn from_optional_number(number: u8) -> Option<Option<Self>> {
-        match number {
-            0 => Some(None),
-            number => match Self::from_number(number) {
-                Some(order) => Some(Some(order)),
-                None => None,
-            },
+    /// What the number of one that may not be named says, and zeros behind it.
+    pub(super) fn parse_optional(bytes: &[u8]) -> Result<Option<Self>, NoByteOrder> {
+        match bytes {
+            [_, rest @ ..] if rest.iter().any(|&byte| byte != 0) => Err(NoByteOrder),
+            [0, ..] => Ok(None),
+            [number, ..] => Self::from_number(*number).map(Some).ok_or(NoByteOrder),
+            [] => Err(NoByteOrder),
         }
     }
 }
+
+/// A number that is no byte order's.
+pub(super) struct NoByteOrder;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -262,8 +262,7 @@ impl Receipt {
             3 => ReceiptKind::Kept,
             _ => return input.fault(),
         };
-        let byte_order = ByteOrder::from_optional_number(head[56]).filter(|_| head[57..] == [0; 7]);
-        let Some(byte_order) = byte_order else { return input.fault() };
+        let Ok(byte_order) = ByteOrder::parse_optional(&head[56..]) else { return input.fault() };
         let program = input.text()?;
         let mut types = Vec::new();
         for _ in 0..u32_at(head, 4) {
@@ -316,8 +315,7 @@ impl Kept {
 
     fn decode(input: &mut Input<'_>, file_len: u64) -> Result<Self, CatalogFault> {
         let head = input.take(KEPT)?;
-        let byte_order = ByteOrder::from_optional_number(head[44]).filter(|_| head[45..] == [0; 3]);
-        let Some(byte_order) = byte_order else { return input.fault() };
+        let Ok(byte_order) = ByteOrder::parse_optional(&head[44..]) else { return input.fault() };
         let mut runs: Vec<KeptRun> = Vec::new();
         for _ in 0..u32_at(head, 40) {
             let bytes = input.take(RUN)?;

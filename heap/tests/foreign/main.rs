@@ -1,5 +1,12 @@
 //! Heaps of another byte order, and of another pointer width, opened by a program.
-#![allow(unreachable_pub, clippy::float_cmp, reason = "types are declared where a test needs them")]
+#![allow(
+    unreachable_pub,
+    clippy::float_cmp,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::manual_is_multiple_of,
+    reason = "values are made of small numbers, and exact ones are meant"
+)]
 
 mod turned;
 mod types;
@@ -58,8 +65,8 @@ fn retire(file: &mut [u8]) {
             let entry = catalog.tables()[region.table as usize].entry;
             for index in 0..region.used {
                 let at = u64::from(entry.first) - 8 + u64::from(index) * u64::from(entry.stride);
-                let extents = catalog.extents_of(region).iter().map(|extent| extent.entry);
-                let extent = extents.filter(|extent| u64::from(extent.offset) <= at).last().unwrap();
+                let mut extents = catalog.extents_of(region).iter().map(|extent| extent.entry);
+                let extent = extents.rfind(|extent| u64::from(extent.offset) <= at).unwrap();
                 let at = (extent.at + at - u64::from(extent.offset)) as usize;
                 let word = u64::from_ne_bytes(file[at..at + 8].try_into().unwrap());
                 if slot::kind(word) == Some(Kind::Free) {

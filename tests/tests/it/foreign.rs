@@ -35,12 +35,12 @@ fn boards() -> Folder {
     let (title, tasks) = (tx.text("a board").unwrap(), tx.list().unwrap());
     let (by_name, by_due) = (tx.map().unwrap(), tx.sorted_map().unwrap());
     tx.root_or_insert("board", |_| Ok(Board { title, tasks, by_name, by_due })).unwrap();
-    for id in 0..200 {
+    for id in 0..200_u64 {
         let task = tx.insert(Task { id: id << 33, done: Some(id % 2 == 0), weight: 0.5 }).unwrap();
         let name = tx.text(&format!("task {id}")).unwrap();
         tasks.push(&mut tx, task).unwrap();
         by_name.insert(&mut tx, name, task).unwrap();
-        by_due.insert(&mut tx, 1000 - id as i64 * 7, id as u32 * 65_537).unwrap();
+        by_due.insert(&mut tx, 1000 - id.cast_signed() * 7, id as u32 * 65_537).unwrap();
     }
     tx.commit().unwrap();
     drop(heap);
@@ -53,11 +53,11 @@ fn check(heap: &Heap) {
     let read = heap.read();
     let board = &read[read.root::<Board>("board").unwrap().unwrap()];
     assert_eq!((&read[board.title], board.tasks.len(&read).unwrap()), ("a board", 200));
-    for (id, &task) in (0..).zip(&read[board.tasks]) {
+    for (id, &task) in (0_u64..).zip(&read[board.tasks]) {
         let Task { id: found, done, weight } = read[task];
         assert_eq!((found, done, weight.to_bits()), (id << 33, Some(id % 2 == 0), 0.5_f32.to_bits()));
         assert_eq!(board.by_name.get(&read, &*format!("task {id}")).unwrap(), Some(&task));
-        assert_eq!(board.by_due.get(&read, &(1000 - id as i64 * 7)).unwrap(), Some(&(id as u32 * 65_537)));
+        assert_eq!(board.by_due.get(&read, &(1000 - id.cast_signed() * 7)).unwrap(), Some(&(id as u32 * 65_537)));
     }
     assert!(board.by_due.iter(&read).unwrap().map(|(due, _)| *due).is_sorted());
 }
@@ -71,7 +71,7 @@ fn json(folder: &Folder, words: &[&str]) -> Value {
 /// What two files export as is the same, whatever their bytes are.
 fn same_content(folder: &Folder, one: &str, other: &str) {
     let exported = |file: &str| {
-        folder.image(&["export", file, "--output", "out.jsonl", "--force"]).done();
+        folder.image(&["export", file, "--format", "jsonl", "--output", "out.jsonl", "--force"]).done();
         fs::read_to_string(folder.file("out.jsonl")).unwrap()
     };
     let (one, other) = (exported(one), exported(other));
