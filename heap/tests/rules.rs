@@ -519,6 +519,40 @@ fn rule_37_inline_to_reference_and_back() {
     shared.refuses::<old::It>();
 }
 
+/// The scan counts references before anything was verified, and walked as many elements as a list said that it has.
+#[test]
+fn rule_37_a_list_that_is_damaged_is_found_and_walked_no_further() {
+    version! { old:
+        #[derive(Record)] pub struct It { pub part: Ref<Part>, pub others: List<Ref<It>> }
+        #[derive(Record)] pub struct Part { pub number: u64 }
+    }
+    version! { new:
+        #[derive(Record)] pub struct It { pub part: Part, pub others: List<Ref<It>> }
+        #[derive(Record, Clone, Copy)] pub struct Part { pub number: u64 }
+    }
+    let stored = Stored::new(|tx| {
+        let part = tx.insert(old::Part { number: 7 })?;
+        let inner = old::It { part: tx.insert(old::Part { number: 8 })?, others: tx.list()? };
+        let inner = tx.insert(inner)?;
+        Ok(vec![old::It { part, others: tx.list_from([inner; 3])? }])
+    });
+    let sound = std::fs::read(&stored.path).unwrap();
+    let handle = {
+        let heap = Heap::open(&stored.path).unwrap();
+        let read = heap.read();
+        let it = read.root::<old::It>("0").unwrap().unwrap();
+        read[read[it].others][0].to_bits().to_ne_bytes()
+    };
+    let at = sound.windows(24).position(|bytes| bytes.chunks_exact(8).all(|word| word == handle)).unwrap();
+    for len in [4, 1000, u64::MAX / 8, u64::MAX] {
+        let mut damaged = sound.clone();
+        damaged[at - 8..at].copy_from_slice(&len.to_ne_bytes());
+        turned::sum(&mut damaged);
+        std::fs::write(&stored.path, &damaged).unwrap();
+        assert!(matches!(Heap::open_as::<new::It>(&stored.path), Err(Error::Corrupt { .. })));
+    }
+}
+
 #[test]
 fn rule_38_a_type_is_split_by_a_hook() {
     version!(old: #[derive(Record)] pub struct It { pub name: Text, pub street: Text, pub number: u32 });

@@ -122,11 +122,13 @@ impl Migration {
     /// Rewrites the tables of an arena that was loaded and verified, and that nobody else knows.
     pub(crate) fn begin(mut passed: Passed, space: &Space, on_progress: Option<OnProgress>) -> Result<Self> {
         let counter = Counter { converted: AtomicU64::new(0), on_progress };
-        let mut records = passed.tables.iter().map(|table| table.live).sum();
-        if passed.foreign.is_some() {
-            records = passed.findings.records.iter().sum();
+        let converted: u64 = passed.tables.iter().map(|table| table.live).sum();
+        let transcoded = if passed.foreign.is_some() { passed.findings.records.iter().sum() } else { converted };
+        counter.tell(Progress::Begun { records: transcoded });
+        if transcoded > converted {
+            // The others need nothing more.
+            counter.add(transcoded - converted);
         }
-        counter.tell(Progress::Begun { records });
         let mut work = Vec::new();
         for table in &passed.tables {
             for region in &table.regions {

@@ -45,7 +45,8 @@ pub(crate) fn pass<S: Source>(
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let Some((plan, registry)) = plan(&reader, &types, &options.answers, Unsaid::Kept)? else { return Ok(None) };
     // What the program does after a migration of its types, it does not after one of bytes alone.
-    let types = if plan.old == plan.new { Types::default() } else { types };
+    let is_of_types = plan.foreign.is_none() || plan.old != plan.new;
+    let types = if is_of_types { types } else { Types::default() };
     let foreign = plan.foreign.map(|from| Foreign::new(reader.catalog().registry(), from)).transpose()?;
     if foreign.is_some() {
         // After it was transcoded, nothing would tell damage from values, and recovery writes before that.
@@ -65,7 +66,8 @@ pub(crate) fn pass<S: Source>(
 
 impl Types {
     /// How the records of a heap would follow these types, and what the live values say about it; `None` where nothing
-    /// has to be done. A heap of another byte order has to be transcoded at least. `answers` are what people decided; where they name types with hooks, the plan counts on them.
+    /// has to be done. A heap of another byte order has to be transcoded at least. `answers` are what people decided;
+    /// where they name types with hooks, the plan counts on them.
     ///
     /// Where the program gives a field's secret mark up, that is a question of the plan; opening a heap for the types does
     /// not ask, and keeps the secret.

@@ -14,6 +14,8 @@ mod types;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use heap::format::handle::LAST_GENERATION;
 use heap::format::header::{ByteOrder, PAGE};
@@ -21,7 +23,7 @@ use heap::format::history::ReceiptKind;
 use heap::format::slot::{self, Kind};
 use heap::read::{Checks, Reader, Regions, read_header};
 use heap::verify::verify;
-use heap::{Error, Heap, Migrate, Options, Types};
+use heap::{Error, Heap, Migrate, OnProgress, Options, Progress, Types};
 
 use turned::{sum, turned};
 use types::{All, build, check};
@@ -214,6 +216,31 @@ fn a_foreign_heap_is_migrated_in_the_same_commit() {
     assert!(regions(&fs::read(&path).unwrap()) == regions(&fs::read(&native).unwrap()));
     heap::rollback(&path).unwrap();
     assert!(regions(&fs::read(&path).unwrap()) == regions(&twins.foreign));
+}
+
+/// What runs after a migration of types does not run when there is none.
+#[test]
+fn nothing_runs_after_bytes_alone() {
+    let twins = Twins::new();
+    let path = twins.store(&twins.foreign);
+    let failing = || Error::NothingKept { path: "after".into() };
+    let open = |types: Types| {
+        let types = Some(types.after(move |_| Err(failing())));
+        let converted = Arc::new(AtomicU64::new(0));
+        let told = Arc::clone(&converted);
+        let on_progress = OnProgress::new(move |progress| {
+            if let Progress::Begun { records } | Progress::Converted { records } = progress {
+                told.store(records, Ordering::Relaxed);
+            }
+        });
+        let opened = Heap::open_with(&path, Options { types, on_progress: Some(on_progress), ..Options::default() });
+        opened.map(|heap| (heap.stats().records, converted.load(Ordering::Relaxed)))
+    };
+    let Err(error) = open(Types::of::<types::Newer>().unwrap()) else { panic!("it was opened") };
+    assert!(matches!(error, Error::NothingKept { .. }), "{error}");
+    assert_eq!(order_of(&fs::read(&path).unwrap()), other());
+    let (records, converted) = open(Types::of::<All>().unwrap()).unwrap();
+    assert_eq!(converted, records);
 }
 
 #[test]

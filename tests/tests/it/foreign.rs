@@ -155,6 +155,9 @@ fn the_command_plans_transcodes_tells_and_undoes() {
     let planned = folder.image(&["migrate", "native.heap", "--to", "schema.json", "--plan"]).done();
     assert!(planned.starts_with("up to date"), "{planned}");
 
+    let same = folder.image(&["schema", "check", "board.heap", "--against", "schema.json"]).done();
+    assert!(same.starts_with("ok: "), "{same}");
+
     let done = folder.image(&["migrate", "board.heap", "--to", "schema.json", "--yes"]).done();
     assert!(done.contains("201 records"), "{done}");
     let order = if ByteOrder::NATIVE == ByteOrder::Little { "little" } else { "big" };
