@@ -400,8 +400,8 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "IMG-0708",
         Exit::Incompatible,
         "the heap is to be migrated first",
-        "The heap's types differ from the program's, and the program was told to migrate nothing when it opens a heap \
-         (Options::migrate). Nothing was changed.",
+        "The heap's types differ from the program's, or it is of another byte order, and the program was told to migrate \
+         nothing when it opens a heap (Options::migrate). Nothing was changed.",
         "`image migrate HEAP --to PROGRAM --plan` shows the plan; without --plan it is carried out.",
     ),
     entry(

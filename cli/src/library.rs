@@ -161,7 +161,7 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             heap_id: hexadecimal(&header.heap_id),
             schema: format!("{:#}", catalog.registry().schema.current().fingerprint()),
             sequence: opened.sequence(),
-            byte_order: if header.byte_order == ByteOrder::Little { "little" } else { "big" },
+            byte_order: name_of_order(catalog.byte_order(header)),
             pointer_width: header.pointer_width,
             types: view.types().count() as u64,
             records: records(catalog),
@@ -172,6 +172,13 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             history: catalog.history().receipts.iter().map(receipt).collect(),
         })
     })
+}
+
+const fn name_of_order(order: ByteOrder) -> &'static str {
+    match order {
+        ByteOrder::Little => "little",
+        ByteOrder::Big => "big",
+    }
 }
 
 fn receipt(receipt: &Receipt) -> info::Receipt {
@@ -192,6 +199,7 @@ fn receipt(receipt: &Receipt) -> info::Receipt {
         time: receipt.time,
         from: hexadecimal(&receipt.from),
         to: hexadecimal(&receipt.to),
+        byte_order: receipt.byte_order.map(name_of_order),
         program: receipt.program.clone(),
         types: receipt.types.iter().map(converted).collect(),
     }

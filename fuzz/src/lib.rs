@@ -13,3 +13,5 @@ pub mod patch;
 #[path = "../../image/src/sample.rs"]
 mod sample;
 pub mod samples;
+#[path = "../../heap/tests/foreign/turned.rs"]
+mod turned;

@@ -8,6 +8,7 @@ use image::{SealOptions, seal};
 
 use crate::patch::Valid;
 use crate::sample;
+use crate::turned::turned;
 
 /// How the files of this crate are called in errors.
 pub fn path() -> &'static Path {
@@ -15,12 +16,15 @@ pub fn path() -> &'static Path {
 }
 
 /// Small live heaps: records of all kinds of fields with a list in its own slot and one with a buffer, maps with and
-/// without inner nodes, and a heap that keeps the one that it was before a migration.
+/// without inner nodes, and a heap that keeps the one that it was before a migration; two of them
+/// in the other byte order as well.
 pub fn heaps() -> Vec<Valid> {
     let mut migrated = sample::board(3);
     migrated.before = Some(Box::new(sample::board(2)));
     let fixtures = [sample::board(2), sample::board(7), sample::maps(3), sample::maps(40), migrated];
-    fixtures.iter().map(|fixture| Valid::new(fixture.file())).collect()
+    let native = fixtures.map(|fixture| fixture.file());
+    let foreign = [&native[1], &native[3]].map(|file| turned(file));
+    native.into_iter().chain(foreign).map(Valid::new).collect()
 }
 
 /// The same as images.

@@ -6,7 +6,7 @@
 use std::alloc::Layout;
 use std::ops::Range;
 
-use migrate::{EntryProgram, Program};
+use migrate::{ByteOrder, EntryProgram, Program};
 
 use crate::error::{Corruption, Error, Place, Result};
 use crate::format::slot;
@@ -29,6 +29,12 @@ pub trait ReadBuffers {
 
     /// A live text.
     fn text(&self, handle: u64) -> Result<&str>;
+
+    /// The byte order of numbers in buffers. Only who looks into a heap of another machine has another than this one's.
+    #[inline(always)]
+    fn order(&self) -> ByteOrder {
+        ByteOrder::NATIVE
+    }
 }
 
 /// Writing buffers. A map changes nothing before everything that can be refused has been asked for, so an error

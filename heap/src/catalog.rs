@@ -13,6 +13,7 @@ use crate::format::catalog::{
     CatalogRoot, EXTENT_ENTRY, ExtentEntry, ROOT_AT, ROOT_ENTRY, RootEntry, STREAMS, Stream, TABLE_ENTRY,
 };
 use crate::format::frame::Operation;
+use crate::format::header::ByteOrder;
 use crate::format::history::{History, Kept};
 use crate::format::{BLOCK, whole_blocks};
 use crate::storage::Storage;
@@ -21,6 +22,8 @@ use crate::table::Table;
 /// The catalog.
 #[derive(Debug)]
 pub(crate) struct Catalog {
+    /// The byte order that the root names.
+    byte_order: Option<ByteOrder>,
     pub(crate) file: FileSpace,
     pub(crate) tables: Vec<Table>,
     streams: [StreamState; STREAMS],
@@ -61,6 +64,7 @@ impl Catalog {
         let free_extents = (0..).zip(&extents).filter(|(_, extent)| extent.len == 0).map(|(number, _)| number);
         let named = (0..).zip(&roots).filter_map(|(number, root)| Some((root.as_ref()?.name.clone(), number)));
         Self {
+            byte_order: root.byte_order,
             free_extents: free_extents.collect(),
             root_numbers: named.collect(),
             streams: root.streams.map(|run| StreamState {
@@ -112,6 +116,17 @@ impl Catalog {
     /// An extent's entry is free to be used again.
     pub(crate) fn forget_extent(&mut self, number: u32) {
         self.free_extents.push(number);
+    }
+
+    /// The byte order that the root names.
+    pub(crate) const fn byte_order(&self) -> Option<ByteOrder> {
+        self.byte_order
+    }
+
+    /// The values have this byte order from the next commit on.
+    pub(crate) const fn set_byte_order(&mut self, order: ByteOrder) {
+        self.byte_order = Some(order);
+        self.root_dirty = true;
     }
 
     /// Adds a table; its number.
@@ -279,6 +294,7 @@ impl Catalog {
         kept: &Kept,
         mut emit: impl FnMut(Operation<'_>),
     ) -> io::Result<()> {
+        self.byte_order = kept.byte_order;
         let history = self.history.to_bytes();
         let streams = [
             (Stream::Tables, &kept.tables),
@@ -320,6 +336,7 @@ impl Catalog {
     /// The root as it is now.
     pub(crate) fn catalog_root(&self) -> CatalogRoot {
         CatalogRoot {
+            byte_order: self.byte_order,
             streams: self.streams.map(|stream| crate::format::catalog::Run {
                 at: stream.at,
                 capacity: stream.capacity,

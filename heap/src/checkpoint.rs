@@ -119,6 +119,11 @@ fn parse_root(bytes: &[u8; ROOT_LEN], limit: u64) -> Result<CatalogRoot> {
 
 /// Where the catalog in the base says that the checksums lie.
 pub(crate) fn checksum_run(storage: &dyn Storage) -> Result<Run> {
+    Ok(base_root(storage)?.streams[Stream::Checksums as usize])
+}
+
+/// The catalog's root as the base has it.
+pub(crate) fn base_root(storage: &dyn Storage) -> Result<CatalogRoot> {
     let len = storage.len(File::Base).map_err(failed)?;
     if len < ROOT_AT + BLOCK {
         let what = Corruption::Truncated { missing: ROOT_AT + BLOCK - len };
@@ -126,7 +131,7 @@ pub(crate) fn checksum_run(storage: &dyn Storage) -> Result<Run> {
     }
     let mut bytes = [0; ROOT_LEN];
     storage.read_at(File::Base, ROOT_AT, &mut bytes).map_err(failed)?;
-    Ok(parse_root(&bytes, len)?.streams[Stream::Checksums as usize])
+    parse_root(&bytes, len)
 }
 
 fn failed(source: std::io::Error) -> Error {

@@ -150,8 +150,8 @@ pub enum Error {
         /// What is not answered, with the lines to add.
         refusal: Box<migrate::Refusal>,
     },
-    /// The heap's layouts differ from the program's, and the program asked for the plan alone.
-    #[error("the heap is to be migrated first")]
+    /// The heap's layouts or byte order are not the program's, and the program asked for the plan alone.
+    #[error("the heap is to be migrated first{}", Foreign(plan))]
     Pending {
         /// The plan.
         plan: Box<migrate::Plan>,
@@ -311,6 +311,18 @@ pub enum Corruption {
     /// Anything else, in words.
     #[error("{0}")]
     Structure(String),
+}
+
+/// What is to be done besides, in words, where the heap is one of another byte order.
+struct Foreign<'a>(&'a migrate::Plan);
+
+impl fmt::Display for Foreign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.foreign {
+            Some(order) => write!(f, "; all its values would be transcoded from {order} to this machine's byte order"),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Commits(u64);

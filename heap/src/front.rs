@@ -62,6 +62,9 @@ impl Heap {
     /// verified. That takes about as long as reading it twice; see [`open_mapped`](Heap::open_mapped) for the other
     /// door.
     ///
+    /// A heap of another byte order is transcoded first, once and in one commit, which [`rollback`](crate::rollback)
+    /// undoes as it does a migration.
+    ///
     /// # Errors
     /// [`Error::Busy`](crate::Error::Busy) while another process has it open; [`Error::Header`](crate::Error::Header)
     /// or [`Error::Corrupt`](crate::Error::Corrupt) for a file that is not a heap or is damaged;

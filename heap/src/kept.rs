@@ -16,6 +16,7 @@ use crate::announce;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::format::catalog::ExtentEntry;
+use crate::format::header::ByteOrder;
 use crate::format::history::{History, Kept, KeptRun, MAX_HISTORY, Receipt, ReceiptKind};
 use crate::open::Door;
 use crate::planted::planted;
@@ -28,6 +29,7 @@ use crate::transaction::Durability;
 /// The catalog as it is in the file, before a migration touched anything.
 #[derive(Debug)]
 pub(crate) struct Before {
+    byte_order: Option<ByteOrder>,
     tables: Vec<u8>,
     extents: Vec<u8>,
     roots: Vec<u8>,
@@ -41,6 +43,7 @@ impl Before {
     /// no commit has written yet.
     pub(crate) fn of(catalog: &Catalog, registry: &Registry) -> Self {
         Self {
+            byte_order: catalog.byte_order(),
             tables: catalog.tables.iter().flat_map(|table| table.entry.to_bytes()).collect(),
             extents: catalog.extents().iter().flat_map(ExtentEntry::to_bytes).collect(),
             roots: catalog.root_entries().flatten().collect(),
@@ -115,7 +118,8 @@ impl Moment {
 
     /// The receipt of what happens, without types.
     pub(crate) fn receipt(self, kind: ReceiptKind, sequence: u64, from: [u8; 16], to: [u8; 16]) -> Receipt {
-        Receipt { kind, sequence, time: self.time, from, to, program: self.program, types: Vec::new() }
+        let (time, program) = (self.time, self.program);
+        Receipt { kind, sequence, time, from, to, byte_order: None, program, types: Vec::new() }
     }
 }
 
@@ -148,13 +152,13 @@ pub(crate) fn given_up(history: &History, moment: Moment, sequence: u64) -> Hist
 /// The history after the flip, should all these extents get other room.
 fn history(state: &State, before: Before, numbers: &BTreeSet<u32>, receipt: Receipt) -> Result<History> {
     let sequence = state.sequence + 1;
-    let Before { tables, extents, roots, registry, mut runs } = before;
+    let Before { byte_order, tables, extents, roots, registry, mut runs } = before;
     for (number, extent) in (0..).zip(state.catalog.extents()) {
         if !numbers.contains(&number) {
             runs.remove(&extent.at);
         }
     }
-    let kept = Kept { sequence, tables, extents, roots, registry, runs: join(runs) };
+    let kept = Kept { sequence, byte_order, tables, extents, roots, registry, runs: join(runs) };
     let mut receipts = state.catalog.history().receipts.clone();
     receipts.push(Receipt { kind: ReceiptKind::Migrated, sequence, ..receipt });
     checked(History { receipts, kept: Some(kept) })

@@ -4,6 +4,10 @@
 #[cfg(all(feature = "arena", not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))))]
 compile_error!("typed heaps need Linux on x86-64 or aarch64; build with default-features = false to read heap files");
 
+// Code that the unit tests share with the integration tests calls this crate by its name.
+#[cfg(all(test, feature = "arena", feature = "simulated"))]
+extern crate self as heap;
+
 #[cfg(feature = "arena")]
 mod announce;
 #[cfg(feature = "arena")]

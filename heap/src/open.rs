@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Programs, Registry};
+use migrate::{ByteOrder, Programs, Registry};
 
 use crate::announce;
 use crate::binder::Binder;
 use crate::catalog::Catalog;
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{self, Checkpointer};
 use crate::control;
 use crate::create::{self, Drawn};
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ use crate::format::header::{FileState, Header};
 use crate::format::{BLOCK, REGION};
 use crate::front::Heap;
 use crate::log::Log;
-use crate::migration::{self, Migration};
+use crate::migration::{self, Foreign, Migration};
 use crate::options::Options;
 use crate::publish::publish;
 use crate::raw::{Arena, ForkMark, Gate, Space};
@@ -76,29 +76,35 @@ pub(crate) fn open_storage(path: PathBuf, storage: &Arc<dyn Storage>, options: O
 
 fn open_locked(path: PathBuf, storage: &Arc<dyn Storage>, options: Options, door: Door) -> Result<Heap> {
     let header = check_writable(&path, storage)?;
-    let passed = match &options.types {
-        Some(types) => {
-            let source = BaseSource(storage);
-            migration::pass(&**storage, source, &header, types, &options)?
-        }
-        None => None,
-    };
+    let is_migrated = options.types.is_some() || seems_foreign(&**storage, &header);
+    let pass = |header: &Header| migration::pass(&**storage, BaseSource(storage), header, &options);
+    let mut passed = if is_migrated { pass(&header)? } else { None };
     let Recovered { headers, log, checksums } =
         recover::recover(storage, &path, |counter| draw_epoch(&options, counter))?;
     let header = headers.header.clone();
+    if passed.is_none() && seems_foreign(&**storage, &header) {
+        // The log said so, of which the file knew nothing.
+        passed = pass(&header)?;
+    }
+    // What is transcoded is in memory, and no map of the file.
+    let is_foreign = passed.as_ref().is_some_and(|passed| passed.foreign.is_some());
+    let door = if is_foreign { Door::Copied } else { door };
     let checks = if door == Door::Copied { Checks::Strict } else { Checks::None };
     let reader = Reader::open(BaseSource(storage), &path, checks)?;
-    check_machine(&path, &header, &reader)?;
     let shift = passed.as_ref().map_or(reader.catalog().shift(), |passed| Migration::shift(passed, reader.catalog()));
     let space = reserve(options.reserve, shift)?;
     load(&reader, &space, storage, door)?;
-    let (_, catalog) = reader.into_catalog();
+    let (_, mut catalog) = reader.into_catalog();
+    let at_run_time = run_time_catalog(&catalog);
+    if let Some(foreign) = passed.as_ref().and_then(|passed| passed.foreign.as_ref()) {
+        foreign.transcode(&space, &mut catalog)?;
+    }
     if door == Door::Copied {
         verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     }
     let on_progress = options.on_progress.clone();
     let mut migration = passed.map(|passed| Migration::begin(passed, &space, on_progress)).transpose()?;
-    let mut contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
+    let mut contents = Contents { registry: catalog.registry().clone(), catalog: at_run_time, space };
     if let Some(migration) = &mut migration {
         migration.place(&mut contents.catalog, &contents.registry);
         contents.registry = migration.registry().clone();
@@ -138,12 +144,15 @@ pub(crate) fn open_image(path: &Path, options: Options) -> Result<Heap> {
     if header.state == FileState::Live {
         return Err(Error::WrongDoor { path: path.to_owned(), found: "a live heap", remedy: "Heap::open" });
     }
-    check_machine(path, &header, &reader)?;
+    let byte_order = reader.byte_order();
     let space = reserve(options.reserve, reader.catalog().shift())?;
     for extent in reader.catalog().extents() {
         load_extent(&reader, &space, extent)?;
     }
-    let (_, catalog) = reader.into_catalog();
+    let (_, mut catalog) = reader.into_catalog();
+    if byte_order != ByteOrder::NATIVE {
+        Foreign::new(catalog.registry(), byte_order)?.transcode(&space, &mut catalog)?;
+    }
     verify::verify(&ArenaRegions(&space, &catalog), &catalog, &header)?;
     let storage: Arc<dyn Storage> = Arc::new(crate::storage::Nowhere);
     let contents = Contents { registry: catalog.registry().clone(), catalog: run_time_catalog(&catalog), space };
@@ -222,12 +231,11 @@ fn check_page_size() -> Result<()> {
     Err(Error::Platform(format!("this kernel's pages have {page} bytes; heaps need pages of at most {BLOCK}")))
 }
 
-/// Typed access needs records as this machine would lay them out.
-fn check_machine<S: read::Source>(path: &Path, header: &Header, reader: &Reader<S>) -> Result<()> {
-    if reader.byte_order() == migrate::ByteOrder::NATIVE && usize::from(header.pointer_width) == size_of::<usize>() {
-        return Ok(());
-    }
-    Err(Error::Platform(format!("{} was written on a machine of another byte order or pointer width", path.display())))
+/// Whether the heap's records are of another byte order, as the file says without its log.
+fn seems_foreign(storage: &dyn Storage, header: &Header) -> bool {
+    // A root that is damaged is for recovery to judge.
+    let named = checkpoint::base_root(storage).ok().and_then(|root| root.byte_order);
+    ByteOrder::NATIVE != named.unwrap_or(header.byte_order).into()
 }
 
 /// A new heap file appears whole, under a name that nobody has.

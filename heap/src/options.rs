@@ -55,7 +55,8 @@ pub enum Migrate {
     /// [`Error::Refused`](crate::Error::Refused).
     #[default]
     Automatic,
-    /// It returns [`Error::Pending`](crate::Error::Pending), with the plan, and changes nothing.
+    /// It returns [`Error::Pending`](crate::Error::Pending), with the plan, and changes nothing. So it does with a heap of
+    /// another byte order, whatever its types.
     PlanOnly,
 }
 

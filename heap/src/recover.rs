@@ -69,6 +69,7 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
         header.sequence = sequence;
         header.log = start;
         header.file_len = file_len;
+        header.pointer_width = size_of::<usize>() as u8;
     })?;
     // The old epoch's segments are free, unless a dumper still reads them: then the next checkpoint frees them.
     log.adopt(&kept)?;

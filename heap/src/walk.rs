@@ -112,8 +112,11 @@ pub(crate) fn slot(
         (Some(Kind::ListInline), _) => {
             let Some(program) = programs.value(shape).filter(|program| program.holds_handles()) else { return };
             let start = slot::contents_at(header_in_region, 16, program.align() as u64) - header_in_region;
-            let len = word_at(bytes, 8) as usize * program.size();
-            elements(programs, shape, &bytes[start as usize..start as usize + len], start as usize, visit);
+            let len = usize::try_from(word_at(bytes, 8)).ok().and_then(|len| len.checked_mul(program.size()));
+            let end = len.and_then(|len| len.checked_add(start as usize));
+            // The scan before a migration walks what nobody has verified.
+            let Some(held) = end.and_then(|end| bytes.get(start as usize..end)) else { return };
+            elements(programs, shape, held, start as usize, visit);
         }
         (Some(Kind::ListSpilled), _) => {
             visit(Held { offset: 16, named: Named::Buffer(shape), bits: word_at(bytes, 16) });
@@ -122,7 +125,9 @@ pub(crate) fn slot(
             let Some(program) = programs.value(shape).filter(|program| program.holds_handles()) else { return };
             let start = slot::contents_at(header_in_region, slot::HEADER, program.align() as u64) - header_in_region;
             // Slack is zero, and an element that holds a handle is not.
-            for (number, element) in bytes[start as usize..].chunks_exact(program.size()).enumerate() {
+            for (number, element) in
+                bytes.get(start as usize..).unwrap_or_default().chunks_exact(program.size()).enumerate()
+            {
                 if element.iter().any(|&byte| byte != 0) {
                     one(program, element, start as usize + number * program.size(), visit);
                 }

@@ -127,7 +127,9 @@ fn rollback_locked(
     let reader = Reader::open(BaseSource(storage), &path, Checks::Strict)?;
     let sequence = reader.header().sequence;
     let (kept, migrated) = way_back(path, reader.catalog(), sequence)?;
-    let receipt = moment.receipt(ReceiptKind::RolledBack, sequence + 1, migrated.to, migrated.from);
+    let mut receipt = moment.receipt(ReceiptKind::RolledBack, sequence + 1, migrated.to, migrated.from);
+    let order = kept.byte_order.unwrap_or(reader.header().byte_order);
+    receipt.byte_order = Some(order).filter(|order| *order != reader.catalog().byte_order(reader.header()));
     let done = RolledBack {
         sequence: Sequence(receipt.sequence),
         as_of: Sequence(sequence.saturating_sub(1)),

@@ -12,6 +12,9 @@
     reason = "types are declared where a rule needs them, and exact values are meant"
 )]
 
+#[path = "foreign/turned.rs"]
+mod turned;
+
 use std::path::PathBuf;
 
 use heap::{Error, Heap, Options, Record, Ref, Result, Transaction, Types};
@@ -516,6 +519,40 @@ fn rule_37_inline_to_reference_and_back() {
     shared.refuses::<old::It>();
 }
 
+/// The scan counts references before anything was verified, and walked as many elements as a list said that it has.
+#[test]
+fn rule_37_a_list_that_is_damaged_is_found_and_walked_no_further() {
+    version! { old:
+        #[derive(Record)] pub struct It { pub part: Ref<Part>, pub others: List<Ref<It>> }
+        #[derive(Record)] pub struct Part { pub number: u64 }
+    }
+    version! { new:
+        #[derive(Record)] pub struct It { pub part: Part, pub others: List<Ref<It>> }
+        #[derive(Record, Clone, Copy)] pub struct Part { pub number: u64 }
+    }
+    let stored = Stored::new(|tx| {
+        let part = tx.insert(old::Part { number: 7 })?;
+        let inner = old::It { part: tx.insert(old::Part { number: 8 })?, others: tx.list()? };
+        let inner = tx.insert(inner)?;
+        Ok(vec![old::It { part, others: tx.list_from([inner; 3])? }])
+    });
+    let sound = std::fs::read(&stored.path).unwrap();
+    let handle = {
+        let heap = Heap::open(&stored.path).unwrap();
+        let read = heap.read();
+        let it = read.root::<old::It>("0").unwrap().unwrap();
+        read[read[it].others][0].to_bits().to_ne_bytes()
+    };
+    let at = sound.windows(24).position(|bytes| bytes.chunks_exact(8).all(|word| word == handle)).unwrap();
+    for len in [4, 1000, u64::MAX / 8, u64::MAX] {
+        let mut damaged = sound.clone();
+        damaged[at - 8..at].copy_from_slice(&len.to_ne_bytes());
+        turned::sum(&mut damaged);
+        std::fs::write(&stored.path, &damaged).unwrap();
+        assert!(matches!(Heap::open_as::<new::It>(&stored.path), Err(Error::Corrupt { .. })));
+    }
+}
+
 #[test]
 fn rule_38_a_type_is_split_by_a_hook() {
     version!(old: #[derive(Record)] pub struct It { pub name: Text, pub street: Text, pub number: u32 });
@@ -630,4 +667,55 @@ fn rule_44_what_is_not_layout_changes_nothing() {
     let before = sequence(&stored);
     stored.migrates::<new::It>(|read, records| assert_eq!(read[records[0]].b, 2));
     assert_eq!(sequence(&stored), before);
+}
+
+#[test]
+fn rule_45_a_heap_of_another_byte_order_is_transcoded() {
+    it!(old: { pub a: u16, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(same: { pub a: u16, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(new: { pub a: u64, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    it!(lossy: { pub a: u8, pub b: f64, pub c: [i32; 3], pub d: Option<char>, pub e: List<u64>, pub f: SortedMap<i16, u32> });
+    fn scattered(key: i16) -> i16 {
+        (i32::from(key) * 7919 % 1009 - 500) as i16
+    }
+    let stored = Stored::new(|tx| {
+        (0..40_u64)
+            .map(|n| {
+                let (e, f) = (tx.list_from(vec![n << 33 | n; n as usize])?, tx.sorted_map()?);
+                for key in 0..n as i16 * 4 {
+                    f.insert(tx, scattered(key), key as u32 + 0x0a0b_0000)?;
+                }
+                let d = (n % 2 == 0).then_some('é');
+                Ok(old::It { a: 0x0102 + n as u16, b: 0.1 * n as f64, c: [n as i32, -1, 0x0102_0304], d, e, f })
+            })
+            .collect()
+    });
+    let foreign = turned::turned(&std::fs::read(&stored.path).unwrap());
+    std::fs::write(&stored.path, &foreign).unwrap();
+    // A refusal comes before anything is transcoded.
+    assert!(stored.refuses::<lossy::It>().contains("It.a"));
+    macro_rules! check {
+        ($module:ident) => {
+            stored.migrates::<$module::It>(|read, records| {
+                for (n, &it) in (0_u64..).zip(records) {
+                    let $module::It { a, b, c, d, e, f } = read[it];
+                    assert_eq!((u64::from(a), b, c), (0x0102 + n, 0.1 * n as f64, [n as i32, -1, 0x0102_0304]));
+                    assert_eq!((d, &read[e]), ((n % 2 == 0).then_some('é'), &vec![n << 33 | n; n as usize][..]));
+                    let keys: Vec<i16> = f.iter(read).unwrap().map(|(key, _)| *key).collect();
+                    assert!(keys.is_sorted() && keys.len() as u64 == n * 4);
+                    for key in 0..n as i16 * 4 {
+                        let value = f.get(read, &scattered(key)).unwrap();
+                        assert_eq!(value, Some(&(key as u32 + 0x0a0b_0000)));
+                    }
+                }
+            });
+        };
+    }
+    check!(same);
+    heap::rollback(&stored.path).unwrap();
+    // Type and byte order at once.
+    check!(new);
+    let history = Heap::open(&stored.path).unwrap().history().unwrap();
+    assert_eq!(history.receipts.len(), 3);
+    assert!(history.receipts.iter().all(|receipt| receipt.byte_order.is_some()));
 }

@@ -73,6 +73,7 @@ pub fn seal<S: Source, W: Write + Seek + Send>(
     let header = Header {
         minor: MINOR,
         ignorable_flags: if options.holds_secrets { HOLDS_SECRETS } else { 0 },
+        byte_order: reader.catalog().byte_order(reader.header()),
         state: FileState::Image,
         counter: 1,
         sequence: options.sequence,
@@ -123,7 +124,8 @@ struct Layout {
 impl Layout {
     fn of<S: Source>(reader: &Reader<S>) -> Self {
         let catalog = reader.catalog();
-        let mut root = *catalog.root();
+        // The header names the byte order that the records have.
+        let mut root = CatalogRoot { byte_order: None, ..*catalog.root() };
         let history = catalog.history().without_kept().to_bytes();
         let run = &mut root.streams[Stream::History as usize];
         *run = match history.len() as u64 {

@@ -1,6 +1,7 @@
 //! Sizes, alignments and places that follow from descriptors.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::schema::{OptionTag, Schema, Shape, TypeDescriptor};
 
@@ -20,9 +21,27 @@ pub enum ByteOrder {
     Big,
 }
 
+impl fmt::Display for ByteOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Little => "little endian",
+            Self::Big => "big endian",
+        })
+    }
+}
+
 impl ByteOrder {
     /// This machine's.
     pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+
+    /// The two bytes as a number.
+    #[inline(always)]
+    pub const fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
 
     /// The four bytes as a number.
     #[inline(always)]

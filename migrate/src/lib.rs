@@ -25,6 +25,7 @@ mod program;
 mod sample;
 mod schema;
 mod shape;
+mod transcoding;
 
 pub use archive::MAX_ARCHIVE;
 pub use convert::{
@@ -43,3 +44,4 @@ pub use schema::{
     Body, Field, FieldAttributes, Float, Integer, OptionTag, Registry, Schema, SchemaError, SecretMode, Shape,
     TypeAttributes, TypeDescriptor, Variant,
 };
+pub use transcoding::Transcoding;

@@ -77,6 +77,11 @@ fn held(schema: &Schema, number: usize, all: &mut Vec<usize>) {
     }
 }
 
+/// A schema as somebody writes it.
+pub(crate) fn random_schema(random: &mut Random) -> Schema {
+    Writer::new(random).draft().lay_out()
+}
+
 fn schemas(random: &mut Random) -> (Schema, Schema) {
     if random.chance(10) {
         let mut unrelated = || Writer::pooled(random).draft().lay_out();

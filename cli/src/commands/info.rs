@@ -123,6 +123,8 @@ pub(crate) struct Receipt {
     pub(crate) from: String,
     /// Fingerprint of the schema from then on.
     pub(crate) to: String,
+    /// The byte order that all values were brought to, where they had the other one: `little` or `big`.
+    pub(crate) byte_order: Option<&'static str>,
     /// The program that did it.
     pub(crate) program: String,
     /// The types whose records were converted.
@@ -240,14 +242,19 @@ impl Report {
 impl Receipt {
     fn print(&self, output: &mut Output) -> Result<(), Failure> {
         let what = match self.kind {
+            ReceiptKind::Migrated if self.byte_order.is_some() && self.from == self.to => "transcoded",
             ReceiptKind::Migrated => "migrated",
             ReceiptKind::RolledBack => "rolled back",
             ReceiptKind::Kept => "gave up the way back of",
         };
         let (from, to, program) = (&self.from[..8], &self.to[..8], visible(&self.program));
+        let change = if self.from == self.to { to.to_owned() } else { format!("{from} → {to}") };
         let when = ago(self.time).map(|ago| format!(", {ago}")).unwrap_or_default();
         let commit = figures::count(self.sequence);
-        output.line(format_args!("commit {commit} {what} {from} → {to} by {program}{when}"))?;
+        output.line(format_args!("commit {commit} {what} {change} by {program}{when}"))?;
+        if let Some(order) = self.byte_order {
+            output.line(format_args!("  all values are {order} endian since"))?;
+        }
         for converted in &self.types {
             let records = figures::counted(converted.records, "record");
             output.line(format_args!("  {}  {records}", visible(&converted.name)))?;

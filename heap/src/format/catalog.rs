@@ -7,7 +7,8 @@
 //! | OFFSET | SIZE | MEANING |
 //! |--------|------|---------|
 //! | 0      | 8    | magic `IMGCATLG` |
-//! | 8      | 8    | reserved |
+//! | 8      | 1    | byte order of records: 0 as the header says, 1 little, 2 big |
+//! | 9      | 7    | reserved |
 //! | 16+24s | 24   | stream s (0 tables, 1 extents, 2 roots, 3 registry, 4 checksums, 5 history): offset in the file (0: no run yet), capacity in bytes (whole blocks), length used in bytes |
 //! | 160    | 16224| reserved |
 //!
@@ -50,6 +51,7 @@
 //! blocks of the checksums themselves: 0). History: see [`history`](super::history).
 
 use super::bytes::{put, u16_at, u32_at, u64_at};
+use super::header::ByteOrder;
 use super::{BLOCK, MAX_REGIONS};
 
 /// Offset of the root in the file.
@@ -101,6 +103,9 @@ pub struct Run {
 /// The catalog root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CatalogRoot {
+    /// Byte order of the records, where they were transcoded since the file was made: it changes with a commit, as the
+    /// records do. Else the header says it.
+    pub byte_order: Option<ByteOrder>,
     /// The streams, by number.
     pub streams: [Run; STREAMS],
 }
@@ -124,6 +129,7 @@ impl CatalogRoot {
     pub fn to_bytes(&self) -> [u8; ROOT_LEN] {
         let mut bytes = [0; ROOT_LEN];
         put(&mut bytes, 0, &ROOT_MAGIC);
+        bytes[8] = ByteOrder::optional_number(self.byte_order);
         for (number, run) in self.streams.iter().enumerate() {
             let at = 16 + 24 * number;
             put(&mut bytes, at, &run.at.to_le_bytes());
@@ -138,10 +144,13 @@ impl CatalogRoot {
     /// # Errors
     /// Names the offset of the first impossible value.
     pub fn parse(bytes: &[u8; ROOT_LEN], file_len: u64) -> Result<Self, CatalogFault> {
-        if bytes[..8] != ROOT_MAGIC || bytes[8..16] != [0; 8] {
+        if bytes[..8] != ROOT_MAGIC {
             return fault("catalog root", 0);
         }
-        let mut root = Self::default();
+        let Ok(byte_order) = ByteOrder::parse_optional(&bytes[8..16]) else {
+            return fault("catalog root", 8);
+        };
+        let mut root = Self { byte_order, ..Self::default() };
         for (number, run) in root.streams.iter_mut().enumerate() {
             let at = 16 + 24 * number;
             *run = Run { at: u64_at(bytes, at), capacity: u64_at(bytes, at + 8), len: u64_at(bytes, at + 16) };
@@ -353,6 +362,20 @@ impl RootEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_names_a_byte_order_or_none() {
+        let root = CatalogRoot::default();
+        for byte_order in [None, Some(ByteOrder::Little), Some(ByteOrder::Big)] {
+            let root = CatalogRoot { byte_order, ..root };
+            assert_eq!(CatalogRoot::parse(&root.to_bytes(), BLOCK), Ok(root));
+        }
+        for at in 8..16 {
+            let mut bytes = root.to_bytes();
+            bytes[at] = 3;
+            assert_eq!(CatalogRoot::parse(&bytes, BLOCK), fault("catalog root", 8));
+        }
+    }
 
     /// Rounding such a length up to blocks overflowed.
     #[test]

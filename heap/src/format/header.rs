@@ -12,8 +12,8 @@
 //! | 12     | 4    | feature flags: an unknown one refuses to read |
 //! | 16     | 4    | feature flags: an unknown one refuses to write |
 //! | 20     | 4    | feature flags: unknown ones are ignored |
-//! | 24     | 1    | byte order of records: 1 little, 2 big |
-//! | 25     | 1    | pointer width in bytes |
+//! | 24     | 1    | byte order of records, unless the catalog's root names one: 1 little, 2 big |
+//! | 25     | 1    | pointer width in bytes of the machine that last opened the heap to write: informs |
 //! | 26     | 2    | state: 0 live heap, 1 sealed image |
 //! | 28     | 4    | first generation of fresh slots, drawn per heap |
 //! | 32     | 16   | heap id, drawn at random when the heap is made (from `Options::seed` when given) |
@@ -70,7 +70,45 @@ pub enum ByteOrder {
 impl ByteOrder {
     /// This machine's.
     pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+
+    /// Its number in a file.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Little => 1,
+            Self::Big => 2,
+        }
+    }
+
+    /// The byte order of a number, if it is one's.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Little),
+            2 => Some(Self::Big),
+            _ => None,
+        }
+    }
+
+    /// The number of one that may not be named: 0.
+    pub(super) const fn optional_number(order: Option<Self>) -> u8 {
+        match order {
+            Some(order) => order.number(),
+            None => 0,
+        }
+    }
+
+    /// What the number of one that may not be named says, and zeros behind it.
+    pub(super) fn parse_optional(bytes: &[u8]) -> Result<Option<Self>, NoByteOrder> {
+        match bytes {
+            [_, rest @ ..] if rest.iter().any(|&byte| byte != 0) => Err(NoByteOrder),
+            [0, ..] => Ok(None),
+            [number, ..] => Self::from_number(*number).map(Some).ok_or(NoByteOrder),
+            [] => Err(NoByteOrder),
+        }
+    }
 }
+
+/// A number that is no byte order's.
+pub(super) struct NoByteOrder;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,10 +205,7 @@ impl Header {
         put(&mut page, 10, &self.minor.to_le_bytes());
         put(&mut page, 16, &self.write_flags.to_le_bytes());
         put(&mut page, 20, &self.ignorable_flags.to_le_bytes());
-        page[24] = match self.byte_order {
-            ByteOrder::Little => 1,
-            ByteOrder::Big => 2,
-        };
+        page[24] = self.byte_order.number();
         page[25] = self.pointer_width;
         let state: u16 = match self.state {
             FileState::Live => 0,
@@ -221,11 +256,7 @@ impl Header {
             minor,
             write_flags: u32_at(page, 16),
             ignorable_flags: u32_at(page, 20),
-            byte_order: match page[24] {
-                1 => ByteOrder::Little,
-                2 => ByteOrder::Big,
-                _ => return Err(HeaderFault::Field(24)),
-            },
+            byte_order: ByteOrder::from_number(page[24]).ok_or(HeaderFault::Field(24))?,
             pointer_width: page[25],
             state: match u16_at(page, 26) {
                 0 => FileState::Live,

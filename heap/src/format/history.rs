@@ -23,7 +23,8 @@
 //! | 16     | 8    | time in milliseconds since 1970 |
 //! | 24     | 16   | fingerprint of the schema before |
 //! | 40     | 16   | fingerprint of the schema after |
-//! | 56     | 8    | reserved |
+//! | 56     | 1    | byte order that all values were brought to: 1 little, 2 big; 0 they have the one they had |
+//! | 57     | 7    | reserved |
 //! | 64     | …    | text: the program and its build; then the types |
 //!
 //! Type of a receipt:
@@ -52,7 +53,7 @@
 //! | 24     | 8    | length of the roots as they were |
 //! | 32     | 8    | length of the registry as it was |
 //! | 40     | 4    | number of runs |
-//! | 44     | 4    | reserved |
+//! | 44     | 4    | byte order of the records as it was: 0 as the header says, 1 little, 2 big |
 //! | 48     | …    | the runs in ascending order; then these four streams, each with zeros up to a multiple of 8 |
 //!
 //! Run, which only extents of the catalog as it was lie in; runs do not touch each other:
@@ -65,6 +66,7 @@
 use super::BLOCK;
 use super::bytes::{array_at, put, u32_at, u64_at};
 use super::catalog::CatalogFault;
+use super::header::ByteOrder;
 
 /// The longest history in bytes.
 pub const MAX_HISTORY: u64 = 1 << 30;
@@ -110,6 +112,8 @@ pub struct Receipt {
     pub from: [u8; 16],
     /// Fingerprint of the schema after.
     pub to: [u8; 16],
+    /// The byte order that all values were brought to, where they had the other one.
+    pub byte_order: Option<ByteOrder>,
     /// The program that did it, and its build.
     pub program: String,
     /// The types whose records were converted.
@@ -143,6 +147,8 @@ pub struct DroppedField {
 pub struct Kept {
     /// Sequence of the migration's commit. While it is the heap's last one, the way back loses nothing.
     pub sequence: u64,
+    /// The byte order that the catalog's root named.
+    pub byte_order: Option<ByteOrder>,
     /// The stream of tables.
     pub tables: Vec<u8>,
     /// The stream of extents.
@@ -230,6 +236,7 @@ impl Receipt {
         put(&mut head, 16, &self.time.to_le_bytes());
         put(&mut head, 24, &self.from);
         put(&mut head, 40, &self.to);
+        head[56] = ByteOrder::optional_number(self.byte_order);
         bytes.extend_from_slice(&head);
         encode_text(&self.program, bytes);
         for described in &self.types {
@@ -255,9 +262,7 @@ impl Receipt {
             3 => ReceiptKind::Kept,
             _ => return input.fault(),
         };
-        if head[56..] != [0; 8] {
-            return input.fault();
-        }
+        let Ok(byte_order) = ByteOrder::parse_optional(&head[56..]) else { return input.fault() };
         let program = input.text()?;
         let mut types = Vec::new();
         for _ in 0..u32_at(head, 4) {
@@ -277,6 +282,7 @@ impl Receipt {
             time: u64_at(head, 16),
             from: array_at(head, 24),
             to: array_at(head, 40),
+            byte_order,
             program,
             types,
         })
@@ -295,6 +301,7 @@ impl Kept {
             put(&mut head, 8 + 8 * number, &(stream.len() as u64).to_le_bytes());
         }
         put(&mut head, 40, &(self.runs.len() as u32).to_le_bytes());
+        head[44] = ByteOrder::optional_number(self.byte_order);
         bytes.extend_from_slice(&head);
         for run in &self.runs {
             bytes.extend_from_slice(&run.at.to_le_bytes());
@@ -308,9 +315,7 @@ impl Kept {
 
     fn decode(input: &mut Input<'_>, file_len: u64) -> Result<Self, CatalogFault> {
         let head = input.take(KEPT)?;
-        if head[44..] != [0; 4] {
-            return input.fault();
-        }
+        let Ok(byte_order) = ByteOrder::parse_optional(&head[44..]) else { return input.fault() };
         let mut runs: Vec<KeptRun> = Vec::new();
         for _ in 0..u32_at(head, 40) {
             let bytes = input.take(RUN)?;
@@ -325,6 +330,7 @@ impl Kept {
         let mut stream = |number: usize| input.padded(u64_at(head, 8 + 8 * number)).map(<[u8]>::to_vec);
         Ok(Self {
             sequence: u64_at(head, 0),
+            byte_order,
             tables: stream(0)?,
             extents: stream(1)?,
             roots: stream(2)?,
@@ -411,12 +417,14 @@ mod tests {
             time: 1_766_000_000_000,
             from: *b"from this schema",
             to: *b"to that schema..",
+            byte_order: (kind == ReceiptKind::Migrated).then_some(ByteOrder::Big),
             program: "board 1.2".into(),
             types: types.clone(),
         };
         let runs = vec![KeptRun { at: 4 * BLOCK, len: BLOCK }, KeptRun { at: 6 * BLOCK, len: 2 * BLOCK }];
         let kept = Kept {
             sequence: 42,
+            byte_order: Some(ByteOrder::Little),
             tables: vec![1; 48],
             extents: vec![2; 96],
             roots: Vec::new(),

@@ -5,17 +5,19 @@ use std::alloc::Layout;
 use std::cmp::Ordering;
 use std::hash::Hasher;
 
-use migrate::Shape;
+use migrate::{ByteOrder, Shape};
 use siphasher::sip::SipHasher13;
 
-use super::{HashKey, Keys, text_view};
+use super::{HashKey, Keys};
 use crate::buffers::{ReadBuffers, array_at};
 use crate::error::Result;
 
-/// Keys of a described type. What a map is asked by is a key as it is stored, in this machine's byte order; its bytes
-/// must be a value of the type, as the verifier's callback has them checked.
+/// Keys of a described type. What a map is asked by is a key as it is stored; its bytes must be a value of the type, as
+/// the verifier's callback has them checked.
 pub(crate) struct DescribedKeys {
     hash_key: HashKey,
+    /// In which the keys are stored.
+    order: ByteOrder,
     leaf: Leaf,
     size: usize,
     #[cfg_attr(not(test), allow(dead_code, reason = "tests compare layouts"))]
@@ -37,10 +39,10 @@ enum Leaf {
 
 impl DescribedKeys {
     /// Keys of this shape, where maps can have such keys: integers, bools, chars and references, arrays of these, and
-    /// texts.
-    pub(crate) fn new(shape: &Shape, hash_key: HashKey) -> Option<Self> {
+    /// texts. They are stored in this byte order.
+    pub(crate) fn new(shape: &Shape, hash_key: HashKey, order: ByteOrder) -> Option<Self> {
         let of = |leaf, size: u8, align: u8| {
-            Some(Self { hash_key, leaf, size: usize::from(size), align: usize::from(align), count: 1 })
+            Some(Self { hash_key, order, leaf, size: usize::from(size), align: usize::from(align), count: 1 })
         };
         match shape {
             Shape::Integer(integer) => {
@@ -58,7 +60,7 @@ impl DescribedKeys {
                     total = total.checked_mul(usize::try_from(*count).ok()?)?;
                     shape = element;
                 }
-                let element = Self::new(shape, hash_key).filter(|element| element.leaf != Leaf::Text)?;
+                let element = Self::new(shape, hash_key, order).filter(|element| element.leaf != Leaf::Text)?;
                 total.checked_mul(element.size)?;
                 Some(Self { count: total, ..element })
             }
@@ -77,11 +79,16 @@ impl DescribedKeys {
             let mut bytes = [0; 16];
             let bytes = &mut bytes[..self.size];
             bytes.copy_from_slice(leaf);
-            if cfg!(target_endian = "big") {
+            if self.order == ByteOrder::Big {
                 bytes.reverse();
             }
             hasher.write(bytes);
         }
+    }
+
+    /// The text that a stored handle names.
+    fn text<'a, B: ReadBuffers + ?Sized>(&self, buffers: &'a B, stored: &[u8]) -> Result<&'a str> {
+        buffers.text(self.order.u64(array_at(stored, 0)))
     }
 
     fn compare_fixed(&self, one: &[u8], other: &[u8]) -> Ordering {
@@ -96,10 +103,10 @@ impl DescribedKeys {
     fn number(&self, leaf: &[u8]) -> u128 {
         let number = match self.size {
             1 => u128::from(leaf[0]),
-            2 => u128::from(u16::from_ne_bytes(array_at(leaf, 0))),
-            4 => u128::from(u32::from_ne_bytes(array_at(leaf, 0))),
-            8 => u128::from(u64::from_ne_bytes(array_at(leaf, 0))),
-            _ => u128::from_ne_bytes(array_at(leaf, 0)),
+            2 => u128::from(self.order.u16(array_at(leaf, 0))),
+            4 => u128::from(self.order.u32(array_at(leaf, 0))),
+            8 => u128::from(self.order.u64(array_at(leaf, 0))),
+            _ => self.order.unsigned(leaf),
         };
         let sign = if self.leaf == Leaf::Signed { 1 << (self.size * 8 - 1) } else { 0 };
         number ^ sign
@@ -115,7 +122,7 @@ impl<B: ReadBuffers + ?Sized> Keys<B> for DescribedKeys {
 
     fn hash_stored(&self, buffers: &B, stored: &[u8]) -> Result<u64> {
         if self.leaf == Leaf::Text {
-            return Ok(self.hash_key.hash_bytes(text_view(buffers, stored)?.as_bytes()));
+            return Ok(self.hash_key.hash_bytes(self.text(buffers, stored)?.as_bytes()));
         }
         let mut hasher = self.hash_key.hasher();
         self.feed(stored, &mut hasher);
@@ -128,7 +135,7 @@ impl<B: ReadBuffers + ?Sized> Keys<B> for DescribedKeys {
 
     fn compare_stored(&self, buffers: &B, one: &[u8], other: &[u8]) -> Result<Ordering> {
         match self.leaf {
-            Leaf::Text => Ok(text_view(buffers, one)?.cmp(text_view(buffers, other)?)),
+            Leaf::Text => Ok(self.text(buffers, one)?.cmp(self.text(buffers, other)?)),
             _ => Ok(self.compare_fixed(one, other)),
         }
     }
@@ -159,7 +166,8 @@ mod tests {
     /// Two stored keys mean the same to the type and to its descriptor.
     fn agree<K: KeyBytes>(memory: &Memory, shape: &Shape, one: &[u8], other: &[u8]) {
         let hash_key = HashKey::new(*b"0123456789abcdef");
-        let (typed, described) = (TypedKeys::<K>::new(hash_key), DescribedKeys::new(shape, hash_key).unwrap());
+        let (typed, described) =
+            (TypedKeys::<K>::new(hash_key), DescribedKeys::new(shape, hash_key, ByteOrder::NATIVE).unwrap());
         assert_eq!(described.layout().unwrap().size(), one.len());
         assert_eq!(typed.hash_stored(memory, one).unwrap(), described.hash_stored(memory, one).unwrap());
         assert_eq!(
@@ -218,7 +226,7 @@ mod tests {
             array(integer(8, false), u64::MAX),
             deep,
         ] {
-            assert!(DescribedKeys::new(&shape, hash_key).is_none());
+            assert!(DescribedKeys::new(&shape, hash_key, ByteOrder::NATIVE).is_none());
         }
     }
 }

@@ -20,6 +20,7 @@ use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
+use crate::format::header;
 use crate::format::slot::{self, Kind};
 use crate::kept::{Before, Flip};
 use crate::raw::Space;
@@ -121,7 +122,13 @@ impl Migration {
     /// Rewrites the tables of an arena that was loaded and verified, and that nobody else knows.
     pub(crate) fn begin(mut passed: Passed, space: &Space, on_progress: Option<OnProgress>) -> Result<Self> {
         let counter = Counter { converted: AtomicU64::new(0), on_progress };
-        counter.tell(Progress::Begun { records: passed.tables.iter().map(|table| table.live).sum() });
+        let converted: u64 = passed.tables.iter().map(|table| table.live).sum();
+        let transcoded = if passed.foreign.is_some() { passed.findings.records.iter().sum() } else { converted };
+        counter.tell(Progress::Begun { records: transcoded });
+        if transcoded > converted {
+            // The others need nothing more.
+            counter.add(transcoded - converted);
+        }
         let mut work = Vec::new();
         for table in &passed.tables {
             for region in &table.regions {
@@ -146,6 +153,12 @@ impl Migration {
     /// registry is the one before.
     pub(crate) fn place(&mut self, catalog: &mut crate::catalog::Catalog, registry: &Registry) {
         self.before = Some(Before::of(catalog, registry));
+        if self.passed.foreign.is_some() {
+            catalog.set_byte_order(header::ByteOrder::NATIVE);
+            // Every slot was written to.
+            let extents = (0..).zip(catalog.extents()).filter(|(_, extent)| extent.len > 0);
+            self.replaced.extend(extents.map(|(number, _)| number));
+        }
         let regions = self.passed.tables.iter().flat_map(|table| &table.regions);
         let regions: HashSet<u32> = regions.map(|region| region.number).collect();
         for number in 0..catalog.extents().len() as u32 {

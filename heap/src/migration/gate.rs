@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use migrate::{Answers, Findings, Plan, Question, Registry};
+use migrate::{Answers, ByteOrder, Findings, Plan, Question, Registry};
 
 use super::apply::{self, TableWork};
 use super::registry;
+use super::transcode::Foreign;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::header::Header;
@@ -13,10 +14,13 @@ use crate::options::{Migrate, Options};
 use crate::read::{Catalog, Checks, Overlay, Reader, Source};
 use crate::storage::Storage;
 use crate::types::Types;
+use crate::verify;
 
 /// A migration that may go on.
 #[derive(Debug)]
 pub(crate) struct Passed {
+    /// How the heap's values come to this machine's byte order, where they have another one.
+    pub(crate) foreign: Option<Foreign>,
     pub(crate) plan: Plan,
     pub(crate) findings: Findings,
     /// The tables that are rewritten, with the conversions of their records.
@@ -27,19 +31,29 @@ pub(crate) struct Passed {
     pub(crate) types: Types,
 }
 
-/// Plans the way from the heap, as of its last commit, to the program's types; `None` when there is nothing to do.
+/// Plans the way from the heap, as of its last commit, to this machine and the program's types; `None` when there is
+/// nothing to do.
 pub(crate) fn pass<S: Source>(
     storage: &dyn Storage,
     base: S,
     header: &Header,
-    types: &Types,
     options: &Options,
 ) -> Result<Option<Passed>> {
+    // A program that names no types leaves them as they are.
+    let types = options.types.clone().unwrap_or_default();
     let overlay =
         if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)?.0 };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
-    let Some((plan, registry)) = planned else { return Ok(None) };
+    let Some((plan, registry)) = plan(&reader, &types, &options.answers, Unsaid::Kept)? else { return Ok(None) };
+    // What the program does after a migration of its types, it does not after one of bytes alone.
+    let is_of_types = plan.foreign.is_none() || plan.old != plan.new;
+    let types = if is_of_types { types } else { Types::default() };
+    let foreign = plan.foreign.map(|from| Foreign::new(reader.catalog().registry(), from)).transpose()?;
+    if foreign.is_some() {
+        // After it was transcoded, nothing would tell damage from values, and recovery writes before that.
+        reader.check_published()?;
+        verify::verify(&reader.load()?, reader.catalog(), header)?;
+    }
     let findings = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
@@ -47,13 +61,14 @@ pub(crate) fn pass<S: Source>(
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let tables = apply::tables(&plan, &registry, types, reader.catalog())?;
-    Ok(Some(Passed { plan, findings, tables, registry, types: types.clone() }))
+    let tables = apply::tables(&plan, &registry, &types, reader.catalog())?;
+    Ok(Some(Passed { foreign, plan, findings, tables, registry, types }))
 }
 
 impl Types {
     /// How the records of a heap would follow these types, and what the live values say about it; `None` where nothing
-    /// has to be done. `answers` are what people decided; where they name types with hooks, the plan counts on them.
+    /// has to be done. A heap of another byte order has to be transcoded at least. `answers` are what people decided;
+    /// where they name types with hooks, the plan counts on them.
     ///
     /// Where the program gives a field's secret mark up, that is a question of the plan; opening a heap for the types does
     /// not ask, and keeps the secret.
@@ -61,7 +76,7 @@ impl Types {
     /// # Errors
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
-        let Some((plan, _)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
+        let Some((plan, _)) = plan(reader, self, answers, Unsaid::Asked)? else { return Ok(None) };
         let findings = super::scan::scan(reader, &plan)?;
         Ok(Some((plan, findings)))
     }
@@ -76,8 +91,32 @@ enum Unsaid {
     Asked,
 }
 
+/// The plan from the heap as it is to the program's types on this machine, and the registry afterwards; `None` when
+/// there is nothing to do.
+fn plan<S: Source>(
+    reader: &Reader<S>,
+    types: &Types,
+    answers: &Answers,
+    secrets: Unsaid,
+) -> Result<Option<(Plan, Registry)>> {
+    let catalog = reader.catalog();
+    let planned = plan_types(catalog, types, answers, secrets)?;
+    let foreign = Some(reader.byte_order()).filter(|order| *order != ByteOrder::NATIVE);
+    if planned.is_none() && foreign.is_none() {
+        return Ok(None);
+    }
+    let (plan, registry) =
+        planned.unwrap_or_else(|| (Plan::unchanged(&catalog.registry().schema.current()), catalog.registry().clone()));
+    Ok(Some((Plan { foreign, ..plan }, registry)))
+}
+
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) -> Result<Option<(Plan, Registry)>> {
+fn plan_types(
+    catalog: &Catalog,
+    types: &Types,
+    answers: &Answers,
+    secrets: Unsaid,
+) -> Result<Option<(Plan, Registry)>> {
     let old = catalog.registry().schema.current();
     let is_told = answers.types.values().any(|answers| !answers.unsecret.is_empty());
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {

@@ -3,6 +3,9 @@
 //! The [gate](gate) plans, has the live values scanned where a rule asks for it, and refuses, before anything is
 //! written. What passes is [applied](apply): records are rewritten in memory, the new extents go beside the old ones, and
 //! one commit flips. The program's [hooks](hook) run within that commit.
+//!
+//! A heap of another byte order passes the same way: it is [transcoded](transcode) before anything else is done to it, and
+//! all its extents are new ones.
 
 mod apply;
 mod gate;
@@ -14,9 +17,11 @@ mod receipt;
 mod registry;
 mod rewrite;
 mod scan;
+mod transcode;
 
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;
 pub(crate) use hook::Hook;
 pub(crate) use hook::IntoHook;
 pub use progress::{OnProgress, Progress};
+pub(crate) use transcode::Foreign;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use migrate::{Converter, Job, JobKind, Misfit, Outside, Shape, Unfit, ValueFault};
+use migrate::{ByteOrder, Converter, Job, JobKind, Misfit, Outside, Shape, Unfit, ValueFault};
 
 use super::rewrite::Slots;
 use crate::buffers::{Buffers, BuffersMut, Keep, MAP_SLOT, ReadBuffers as _, laid_out};
@@ -142,7 +142,7 @@ impl Values<'_, '_, '_> {
         };
         let is_sorted = matches!(shape, Shape::SortedMap { .. });
         let hash_key = self.tx.hash_key();
-        let keys = DescribedKeys::new(key_shape, hash_key).expect("the registry was checked");
+        let keys = DescribedKeys::new(key_shape, hash_key, ByteOrder::NATIVE).expect("the registry was checked");
         let programs = std::sync::Arc::clone(&self.tx.state.programs);
         let (key, value) =
             laid_out(programs.entry(number).expect("a map's shape has a program")).expect("the registry was checked");

@@ -2,6 +2,7 @@
 
 use migrate::{Findings, Plan};
 
+use crate::format::header::ByteOrder;
 use crate::format::history::{DroppedField, Receipt, ReceiptKind, TypeReceipt};
 use crate::kept::Moment;
 
@@ -9,6 +10,7 @@ use crate::kept::Moment;
 pub(crate) fn of(plan: &Plan, findings: &Findings) -> Receipt {
     let (from, to) = (plan.old.fingerprint().0, plan.new.fingerprint().0);
     let mut receipt = Moment::now().receipt(ReceiptKind::Migrated, 0, from, to);
+    receipt.byte_order = plan.foreign.map(|_| ByteOrder::NATIVE);
     let rewritten = plan.types.iter().filter(|step| step.rewritten);
     receipt.types = rewritten.filter_map(|step| of_type(plan, findings, step)).collect();
     receipt

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use migrate::{ByteOrder, CheckKind, Findings, Job, JobKind, Lookup, Part, Plan, Programs, Scan, Shape, Slots};
 
 use super::parallel::in_parallel;
+use super::transcode::Foreign;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
@@ -20,7 +21,7 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     for (number, step) in plan.types.iter().enumerate() {
         let Some(old) = step.old else { continue };
         let Some(table) = catalog.table_of_name(&plan.old.types[old].name) else { continue };
-        let scan = Scan::of_type(plan, number, reader.byte_order())
+        let scan = Scan::of_type(plan, number, ByteOrder::NATIVE)
             .map_err(|error| Error::Unsupported { name: plan.old.types[old].name.clone(), why: error.to_string() })?;
         if scan.is_trivial() || plan.checks.is_empty() {
             findings.records[old] = catalog.tables()[table as usize].entry.live;
@@ -31,11 +32,14 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     if scans.is_empty() {
         return Ok(findings);
     }
-    let loaded = reader.load()?;
+    let mut loaded = reader.load()?;
+    if reader.byte_order() != ByteOrder::NATIVE {
+        // What is migrated is what the heap will be once it is transcoded.
+        Foreign::new(catalog.registry(), reader.byte_order())?.transcode_loaded(&mut loaded, catalog)?;
+    }
     let programs = Programs::compile(catalog.registry())
         .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
-    let mut values =
-        Values { loaded: &loaded, catalog, programs, order: reader.byte_order(), references: HashMap::new() };
+    let mut values = Values { loaded: &loaded, catalog, programs, references: HashMap::new() };
     if plan.checks.iter().any(|check| check.kind == CheckKind::Unshared) {
         values.references = values.count_references();
     }
@@ -50,10 +54,9 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
         let bytes = loaded.region(region.number).unwrap_or_default();
         let header = |slot: usize| (entry.first as usize - slot::HEADER as usize) + slot * entry.stride as usize;
         let live = |slot: usize| {
-            bytes.get(header(slot)..header(slot) + 8).is_some_and(|word| {
-                let word = values.word(word);
-                slot::kind_number(word) == Kind::Record as u8
-            })
+            bytes
+                .get(header(slot)..header(slot) + 8)
+                .is_some_and(|word| slot::kind_number(self::word(word)) == Kind::Record as u8)
         };
         let slots = Slots { bytes, first: entry.first as usize, stride: entry.stride as usize };
         let name = |slot: usize| catalog.slot_name(region, slot as u32);
@@ -71,7 +74,6 @@ struct Values<'a> {
     loaded: &'a Loaded,
     catalog: &'a Catalog,
     programs: Programs,
-    order: ByteOrder,
     /// How many references there are to each record, where a check asks for it.
     references: HashMap<u64, u32>,
 }
@@ -87,10 +89,6 @@ struct Found<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn word(&self, bytes: &[u8]) -> u64 {
-        bytes.get(..8).map_or(0, |word| self.order.u64(word.try_into().unwrap_or_default()))
-    }
-
     fn slot(&self, handle: u64) -> Option<Found<'a>> {
         let Handle { generation, region, index } = Handle::from_bits(handle);
         let region = self.catalog.region(region)?;
@@ -104,7 +102,7 @@ impl<'a> Values<'a> {
             TableKind::Large => bytes,
             _ => bytes.get(..entry.stride as usize).unwrap_or(bytes),
         };
-        let word = self.word(bytes);
+        let word = word(bytes);
         (slot::generation(word) == generation).then_some(Found { word, bytes, within, region })
     }
 
@@ -123,18 +121,18 @@ impl<'a> Values<'a> {
 
     fn len(&self, handle: u64) -> Option<u64> {
         let kinds = [Kind::ListInline, Kind::ListSpilled, Kind::Map, Kind::SortedMap];
-        self.of_kind(handle, &kinds).map(|found| self.word(&found.bytes[8..]))
+        self.of_kind(handle, &kinds).map(|found| word(&found.bytes[8..]))
     }
 
     /// The elements of a list, side by side, and the size of one.
     fn elements(&self, handle: u64) -> Option<(&'a [u8], usize)> {
         let list = self.of_kind(handle, &[Kind::ListInline, Kind::ListSpilled])?;
         let program = self.programs.value(slot::aux(list.word))?;
-        let len = usize::try_from(self.word(&list.bytes[8..])).ok()?.checked_mul(program.size())?;
+        let len = usize::try_from(word(&list.bytes[8..])).ok()?.checked_mul(program.size())?;
         let (holder, fixed) = if slot::kind(list.word) == Some(Kind::ListInline) {
             (list, 16)
         } else {
-            (self.of_kind(self.word(&list.bytes[16..]), &[Kind::Buffer])?, slot::HEADER)
+            (self.of_kind(word(&list.bytes[16..]), &[Kind::Buffer])?, slot::HEADER)
         };
         let start = (slot::contents_at(holder.within, fixed, program.align() as u64) - holder.within) as usize;
         Some((holder.bytes.get(start..start.checked_add(len)?)?, program.size()))
@@ -144,7 +142,7 @@ impl<'a> Values<'a> {
     fn entries(&self, handle: u64, visit: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
         let map = self.of_kind(handle, &[Kind::Map, Kind::SortedMap])?;
         let entry = self.programs.entry(slot::aux(map.word))?;
-        let [root, third] = [16, 24].map(|offset| self.word(&map.bytes[offset..]));
+        let [root, third] = [16, 24].map(|offset| word(&map.bytes[offset..]));
         if root == 0 {
             return Some(());
         }
@@ -169,7 +167,7 @@ impl<'a> Values<'a> {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
             let contents = contents(node, Kind::SortedNode)?;
-            let parsed = maps::SortedNode::parse(entry, self.order, contents).ok()?;
+            let parsed = maps::SortedNode::parse(entry, ByteOrder::NATIVE, contents).ok()?;
             parsed.entries.iter().for_each(|&at| show(contents, at));
             open.extend(parsed.children);
         }
@@ -195,7 +193,7 @@ impl<'a> Values<'a> {
                     _ => bytes.len().min(within + entry.stride as usize),
                 };
                 let Some(slot) = bytes.get(within..end) else { continue };
-                walk::slot(&self.programs, entry.kind, self.word(slot), within as u64, slot, &mut |held| {
+                walk::slot(&self.programs, entry.kind, word(slot), within as u64, slot, &mut |held| {
                     if let Named::Value(target) = held.named
                         && !target.is_owned()
                     {
@@ -206,6 +204,10 @@ impl<'a> Values<'a> {
         }
         counts
     }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes.get(..8).map_or(0, |word| u64::from_ne_bytes(word.try_into().unwrap_or_default()))
 }
 
 impl Lookup for Values<'_> {

@@ -3,7 +3,7 @@
 use migrate::{Body, Field as Member, Shape, TypeDescriptor};
 
 use super::field::{Field, Record};
-use crate::{Bytes, Describer, List, Ref, Text};
+use crate::{Bytes, Describer, List, Map, Ref, SortedMap, Text};
 
 macro_rules! record {
     ($name:ident as $declared:literal { $($field:ident: $kind:ty),* }) => {
@@ -46,4 +46,6 @@ record!(Left as "Left" { id: u64, name: Text });
 record!(Right as "Right" { id: u32, done: bool, other: Option<Ref<Left>> });
 record!(Wide as "Wide" { words: [u64; 160] });
 record!(OldPart as "Part" { id: u32, name: Text, sizes: List<u16>, next: Option<Ref<OldPart>> });
+record!(Names as "Names" { by_name: Map<Text, u64>, by_number: SortedMap<u32, Text> });
+record!(Uneven as "Uneven" { a: u32, b: u64 });
 record!(NewPart as "Part" { weight: f64, id: u64, sizes: List<u32>, name: Text, next: Option<Ref<NewPart>> });

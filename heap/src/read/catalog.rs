@@ -12,6 +12,7 @@ use crate::format::catalog::{
     TableKind,
 };
 use crate::format::handle::{Handle, INDEX_BITS};
+use crate::format::header::{ByteOrder, Header};
 use crate::format::history::{History, Kept, MAX_HISTORY};
 use crate::format::{BLOCK, MAX_REGIONS, REGION, slot, whole_blocks};
 
@@ -124,6 +125,17 @@ impl Catalog {
     /// Where the streams lie.
     pub const fn root(&self) -> &CatalogRoot {
         &self.root
+    }
+
+    /// Byte order of the records of a heap with this header.
+    pub fn byte_order(&self, header: &Header) -> ByteOrder {
+        self.root.byte_order.unwrap_or(header.byte_order)
+    }
+
+    /// The records were transcoded, where they are in memory.
+    #[cfg(feature = "arena")]
+    pub(crate) const fn set_byte_order(&mut self, order: ByteOrder) {
+        self.root.byte_order = Some(order);
     }
 
     /// The descriptors and numbered shapes.

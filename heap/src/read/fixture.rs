@@ -285,6 +285,7 @@ impl Fixture {
         let len = file.len() as u64 - at;
         let kept = Kept {
             sequence,
+            byte_order: None,
             tables: self.tables.iter().flat_map(TableEntry::to_bytes).collect(),
             extents: extents.iter().flat_map(ExtentEntry::to_bytes).collect(),
             roots: self.roots.iter().flat_map(RootEntry::to_bytes).collect(),
@@ -299,6 +300,7 @@ impl Fixture {
             time: 1_766_000_000_000,
             from: [1; 16],
             to: [2; 16],
+            byte_order: None,
             program: "board 2".into(),
             types: vec![TypeReceipt { name: "Task".into(), records: 3, census, dropped }],
         };

@@ -49,7 +49,7 @@ impl Loaded {
     }
 
     /// A region's bytes, to change them.
-    #[cfg(any(test, feature = "fixture"))]
+    #[cfg(any(test, feature = "arena", feature = "fixture"))]
     pub fn region_mut(&mut self, number: u32) -> Option<&mut [u8]> {
         self.position(number).map(|position| self.at_mut(position))
     }

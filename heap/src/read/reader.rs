@@ -129,7 +129,7 @@ impl<S: Source> Reader<S> {
 
     /// Byte order of records.
     pub fn byte_order(&self) -> migrate::ByteOrder {
-        self.header.byte_order.into()
+        self.catalog.byte_order(&self.header).into()
     }
 
     /// Fills `bytes`, which are as long as the extent, with its contents, and checks the checksums of its blocks.

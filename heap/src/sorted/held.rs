@@ -21,7 +21,7 @@ struct Found {
 }
 
 /// `None` for bytes that no node has.
-fn find(entry: &EntryProgram, shape: u32, header_in_region: u64, bytes: &[u8]) -> Option<Found> {
+fn find(entry: &EntryProgram, shape: u32, header_in_region: u64, bytes: &[u8], order: ByteOrder) -> Option<Found> {
     let (key, value) = laid_out(entry)?;
     let kind = SortedKind::new(shape, key, value);
     let start = slot::contents_at(header_in_region, slot::HEADER, kind.shape.align as u64) - header_in_region;
@@ -33,7 +33,7 @@ fn find(entry: &EntryProgram, shape: u32, header_in_region: u64, bytes: &[u8]) -
         (0, _) => kind.leaf,
         _ => kind.inner,
     };
-    let count = usize::from(u16::from_ne_bytes([low, high]));
+    let count = usize::from(order.u16([low, high]));
     (count <= form.capacity && form.len <= contents.len()).then_some(Found {
         kind,
         form,
@@ -53,7 +53,11 @@ pub(crate) fn handles(
     visit: &mut impl FnMut(Held),
 ) {
     let Some(entry) = programs.entry(shape) else { return };
-    let Some(Found { kind, form, count, inner, start }) = find(entry, shape, header_in_region, bytes) else { return };
+    let Some(Found { kind, form, count, inner, start }) =
+        find(entry, shape, header_in_region, bytes, ByteOrder::NATIVE)
+    else {
+        return;
+    };
     side_by_side(&entry.key, bytes, moved(keys(&kind, 0..count), start), visit);
     side_by_side(&entry.value, bytes, moved(values(&kind, &form, 0..count), start), visit);
     // A node that is being made may have no child yet; nodes that were are never without.
@@ -75,8 +79,38 @@ pub(crate) fn value_range(
     header_in_region: u64,
     bytes: &[u8],
 ) -> Option<Range<usize>> {
-    let Found { kind, form, count, start, .. } = find(entry, shape, header_in_region, bytes)?;
+    let Found { kind, form, count, start, .. } = find(entry, shape, header_in_region, bytes, ByteOrder::NATIVE)?;
     Some(moved(values(&kind, &form, 0..count), start))
+}
+
+/// Where the parts of a node lie in its slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg(feature = "arena")]
+pub(crate) struct NodeParts {
+    /// The number of entries.
+    pub(crate) count: Range<usize>,
+    pub(crate) keys: Range<usize>,
+    pub(crate) values: Range<usize>,
+    /// Handles of nodes.
+    pub(crate) children: Range<usize>,
+}
+
+/// Takes a node in its slot apart, whatever its byte order.
+#[cfg(feature = "arena")]
+pub(crate) fn parts(
+    entry: &EntryProgram,
+    shape: u32,
+    header_in_region: u64,
+    bytes: &[u8],
+    order: ByteOrder,
+) -> Option<NodeParts> {
+    let Found { kind, form, count, inner, start } = find(entry, shape, header_in_region, bytes, order)?;
+    Some(NodeParts {
+        count: start..start + 2,
+        keys: moved(keys(&kind, 0..count), start),
+        values: moved(values(&kind, &form, 0..count), start),
+        children: if inner { moved(children(&form, 0..count + 1), start) } else { start..start },
+    })
 }
 
 const fn moved(range: Range<usize>, by: usize) -> Range<usize> {

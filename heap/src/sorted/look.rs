@@ -19,7 +19,7 @@ pub(crate) struct NodeParts {
 /// Takes the contents of a node apart; `None` for what cannot be one.
 pub(crate) fn look(kind: &SortedKind, order: ByteOrder, bytes: &[u8]) -> Option<NodeParts> {
     let head = bytes.first_chunk::<8>()?;
-    let count = order.unsigned(&head[..2]) as usize;
+    let count = usize::from(order.u16([head[0], head[1]]));
     let level = usize::from(head[2]);
     let form = match (level, head[3]) {
         (0, 0) => kind.leaf,

@@ -44,6 +44,8 @@ mod verify;
 pub(crate) use cursor::Range;
 #[cfg(feature = "arena")]
 pub use entries::{Entries, SortedCursor};
+#[cfg(feature = "arena")]
+pub(crate) use held::{NodeParts, parts};
 pub(crate) use held::{handles, value_range};
 pub(crate) use insert::{Inserted, insert};
 pub(crate) use look::look;

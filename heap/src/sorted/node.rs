@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
+use migrate::ByteOrder;
+
 use super::{LEAST_CAPACITY, MAX_HEIGHT, NODE, SMALL_CAPACITY};
 use crate::buffers::{BufferShape, ReadBuffers, array_at, damaged};
 use crate::error::Result;
@@ -127,6 +129,7 @@ pub(super) struct Node<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) count: usize,
     pub(super) form: Form,
+    order: ByteOrder,
 }
 
 impl<'a> Node<'a> {
@@ -142,7 +145,8 @@ impl<'a> Node<'a> {
         let Some(head) = bytes.first_chunk::<8>() else {
             return Err(damaged(handle, "a node is too short"));
         };
-        let count = usize::from(u16::from_ne_bytes([head[0], head[1]]));
+        let order = buffers.order();
+        let count = usize::from(order.u16([head[0], head[1]]));
         let form = match (level, head[3]) {
             (0, 0) => kind.leaf,
             (0, 1) => kind.small,
@@ -151,7 +155,7 @@ impl<'a> Node<'a> {
         if usize::from(head[2]) != level || count > form.capacity || bytes.len() < form.len {
             return Err(damaged(handle, "a node is on the wrong level, too full, or too short"));
         }
-        Ok(Self { bytes, count, form })
+        Ok(Self { bytes, count, form, order })
     }
 
     #[inline(always)]
@@ -171,7 +175,7 @@ impl<'a> Node<'a> {
 
     #[inline(always)]
     pub(super) fn child(&self, index: usize) -> u64 {
-        u64::from_ne_bytes(array_at(self.bytes, self.form.children_at + index * 8))
+        self.order.u64(array_at(self.bytes, self.form.children_at + index * 8))
     }
 
     /// The entry at an index, in the node with this handle.

@@ -97,7 +97,7 @@ where
     fn enter(&mut self, handle: u64, level: usize, on_right_edge: bool) -> Result<()> {
         (self.node_seen)(handle)?;
         let kind = self.kind;
-        let Node { bytes, count, form } = Node::open(self.buffers, kind, handle, level)?;
+        let Node { bytes, count, form, .. } = Node::open(self.buffers, kind, handle, level)?;
         let wrong = |what| Err(damaged(handle, what));
         let is_small = bytes[3] == 1;
         if bytes[3] > 1 || (is_small && self.height > 1) {

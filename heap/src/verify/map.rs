@@ -3,7 +3,6 @@
 
 use std::alloc::Layout;
 use std::cell::RefCell;
-use std::cmp::Ordering;
 
 use migrate::{ByteOrder, EntryProgram, Program, Shape, field_path};
 
@@ -13,7 +12,7 @@ use crate::buffers::{self, BufferShape, ReadBuffers};
 use crate::error::{Corruption, Error, Result};
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, HEADER, Kind};
-use crate::key::{DescribedKeys, HashKey, Keys};
+use crate::key::{DescribedKeys, HashKey};
 use crate::map::{MapHeader, MapKind, verify_buffer};
 use crate::sorted::{SortedHeader, SortedKind, verify_tree};
 
@@ -44,10 +43,6 @@ pub(super) fn verify_map(context: &Context<'_>, state: &mut State, bytes: &[u8],
 pub(super) fn verify_sorted(context: &Context<'_>, state: &mut State, bytes: &[u8], shape: u32) -> Result<(), Trouble> {
     let parts = Parts::of(context, bytes, shape)?;
     let [count, root, height] = parts.words;
-    if context.order != ByteOrder::NATIVE && root != 0 {
-        // Nodes are read in this machine's order only.
-        return Err(What::Entries.into());
-    }
     let header = SortedHeader { count, root, height };
     let kind = SortedKind::new(shape, parts.key_layout()?, parts.value_layout()?);
     let mut entries = Entries::new(context, &parts);
@@ -83,7 +78,7 @@ struct Parts<'b> {
     entry: &'b EntryProgram,
     key: &'b Shape,
     value: &'b Shape,
-    keys: OrderedKeys,
+    keys: DescribedKeys,
 }
 
 impl<'b> Parts<'b> {
@@ -99,7 +94,7 @@ impl<'b> Parts<'b> {
         else {
             return Err(What::Shape);
         };
-        let keys = OrderedKeys::new(key, context).ok_or(What::Entries)?;
+        let keys = DescribedKeys::new(key, HashKey::new(context.hash_key), context.order).ok_or(What::Entries)?;
         let words = [8, 16, 24].map(|at| word_at(bytes, at, context.order));
         Ok(Self { words, entry, key, value, keys })
     }
@@ -157,56 +152,6 @@ impl<'c, 'a, 'b> Entries<'c, 'a, 'b> {
     }
 }
 
-/// Keys as they are stored in the heap's byte order; hashed and compared in this machine's.
-struct OrderedKeys {
-    keys: DescribedKeys,
-    /// Width of the numbers in a key, where their bytes must be turned round.
-    turn: Option<usize>,
-}
-
-impl OrderedKeys {
-    fn new(shape: &Shape, context: &Context<'_>) -> Option<Self> {
-        let keys = DescribedKeys::new(shape, HashKey::new(context.hash_key))?;
-        let mut leaf = shape;
-        while let Shape::Array { element, .. } = leaf {
-            leaf = element;
-        }
-        let width = context.index.size_align(leaf)?.0 as usize;
-        Some(Self { keys, turn: (context.order != ByteOrder::NATIVE).then_some(width.max(1)) })
-    }
-
-    fn with<T>(&self, stored: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
-        let Some(width) = self.turn else { return then(stored) };
-        let mut turned = stored.to_vec();
-        turned.chunks_mut(width).for_each(<[u8]>::reverse);
-        then(&turned)
-    }
-}
-
-impl<'a> Keys<Context<'a>> for OrderedKeys {
-    type Query = [u8];
-
-    fn hash(&self, buffers: &Context<'a>, query: &[u8]) -> Result<u64> {
-        self.hash_stored(buffers, query)
-    }
-
-    fn hash_stored(&self, buffers: &Context<'a>, stored: &[u8]) -> Result<u64> {
-        self.with(stored, |stored| self.keys.hash_stored(buffers, stored))
-    }
-
-    fn compare(&self, buffers: &Context<'a>, stored: &[u8], query: &[u8]) -> Result<Ordering> {
-        self.compare_stored(buffers, stored, query)
-    }
-
-    fn compare_queries(&self, buffers: &Context<'a>, one: &[u8], other: &[u8]) -> Result<Ordering> {
-        self.compare_stored(buffers, one, other)
-    }
-
-    fn compare_stored(&self, buffers: &Context<'a>, one: &[u8], other: &[u8]) -> Result<Ordering> {
-        self.with(one, |one| self.with(other, |other| self.keys.compare_stored(buffers, one, other)))
-    }
-}
-
 /// Buffers and texts whose slots the first pass has checked.
 impl ReadBuffers for Context<'_> {
     fn contents(&self, handle: u64, shape: BufferShape) -> Result<&[u8]> {
@@ -230,6 +175,10 @@ impl ReadBuffers for Context<'_> {
         let bytes = slot.get(HEADER as usize..HEADER as usize + slot::aux(header) as usize);
         let text = bytes.filter(|_| slot::kind(header) == Some(Kind::Text));
         text.and_then(|text| std::str::from_utf8(text).ok()).ok_or_else(gone)
+    }
+
+    fn order(&self) -> ByteOrder {
+        self.order
     }
 }
 

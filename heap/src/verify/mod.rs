@@ -34,7 +34,7 @@ use crate::format::header::Header;
 use crate::format::slot::{self, Kind};
 use crate::read::{Catalog, Region, Regions, damaged};
 
-/// Verifies every value of a heap with this header, whose byte order its records have.
+/// Verifies every value of a heap with this header.
 ///
 /// # Errors
 /// Names the first place that is damaged, as record and field, and what is wrong there.
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Verifier<'_> {
 }
 
 impl<'a> Verifier<'a> {
-    /// Begins to verify a heap with this header, whose byte order its records have.
+    /// Begins to verify a heap with this header.
     ///
     /// # Errors
     /// When the catalog's descriptors describe nothing.
@@ -76,7 +76,7 @@ impl<'a> Verifier<'a> {
             count += region.used as usize;
         }
         let context = Context {
-            order: header.byte_order.into(),
+            order: catalog.byte_order(header).into(),
             hash_key: header.hash_key,
             first_generation: header.first_generation,
             catalog,

@@ -80,6 +80,9 @@ impl<'a> Shown<'a> {
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(before) = self.plan.foreign {
+            writeln!(f, "all values are transcoded from {before} to this machine's byte order, references unchanged")?;
+        }
         let mut unchanged = 0_u64;
         for (number, step) in self.plan.types.iter().enumerate() {
             let says = self.rulings.contains_key(&number) || self.questions.contains_key(&number);

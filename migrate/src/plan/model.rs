@@ -1,6 +1,7 @@
 //! The parts of a plan.
 
 use super::question::{Fault, Question};
+use crate::layout::ByteOrder;
 use crate::schema::Schema;
 
 /// How the records of one schema become records of another.
@@ -20,6 +21,18 @@ pub struct Plan {
     pub questions: Vec<Question>,
     /// What the program or an answer says and cannot be.
     pub faults: Vec<Fault>,
+    /// The byte order that all values have before, where it is not that of the machine that is to hold them: they are
+    /// transcoded first (rule 45). It is the heap's to say; no schema does.
+    pub foreign: Option<ByteOrder>,
+}
+
+impl Plan {
+    /// The plan that leaves every type of a schema as it is.
+    pub fn unchanged(schema: &Schema) -> Self {
+        let step = |number| TypeStep { old: Some(number), new: Some(number), body: BodyStep::Same, rewritten: false };
+        let types = (0..schema.types.len()).map(step).collect();
+        Self { old: schema.clone(), new: schema.clone(), types, ..Self::default() }
+    }
 }
 
 /// One change, and what the rules say about it.

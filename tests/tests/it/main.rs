@@ -1,6 +1,7 @@
 //! Tests of the whole system, in one binary.
 
 mod cli;
+mod foreign;
 mod format_doc;
 mod golden;
 mod guards;

@@ -170,17 +170,30 @@ fn check_catalog(tables: &[Table]) -> Result {
         streams.iter().flat_map(|run| [run.at, run.capacity, run.len]).flat_map(u64::to_le_bytes).collect();
     // The rest of the root's block is never written.
     let mut block = vec![0; BLOCK as usize];
-    block[..ROOT_LEN].copy_from_slice(&CatalogRoot { streams }.to_bytes());
+    block[..ROOT_LEN].copy_from_slice(&CatalogRoot { byte_order: Some(ByteOrder::Big), streams }.to_bytes());
     let rest = vec![0; BLOCK as usize - ROOT_LEN];
     check_structure(
         root,
         &block,
-        &[("magic `IMGCATLG`", b"IMGCATLG"), ("reserved", &[0; 8]), ("stream s", &numbers), ("reserved", &rest)],
+        &[
+            ("magic `IMGCATLG`", b"IMGCATLG"),
+            ("byte order of records", &[2]),
+            ("reserved", &[0; 7]),
+            ("stream s", &numbers),
+            ("reserved", &rest),
+        ],
     )?;
+    let order = |byte_order| u64::from(CatalogRoot { byte_order, streams }.to_bytes()[8]);
+    let orders = [
+        (order(None), "as the header says"),
+        (order(Some(ByteOrder::Little)), "little"),
+        (order(Some(ByteOrder::Big)), "big"),
+    ];
+    check_numbers(root, 1, &orders)?;
     let stream = |stream: Stream, word| (stream as u64, word);
     check_numbers(
         root,
-        2,
+        3,
         &[
             stream(Stream::Tables, "tables"),
             stream(Stream::Extents, "extents"),
@@ -267,6 +280,7 @@ fn check_history(tables: &[Table]) -> Result {
         time: 0x2827_2625_2423_2221,
         from: *b"the schema first",
         to: *b"the schema after",
+        byte_order: Some(ByteOrder::Big),
         program: "a program".into(),
         types,
     };
@@ -274,6 +288,7 @@ fn check_history(tables: &[Table]) -> Result {
         vec![KeptRun { at: 0x0303_0303_0000, len: 0x0404_0000 }, KeptRun { at: 0x0505_0505_0000, len: 0x0606_0000 }];
     let held = Kept {
         sequence: 0x3837_3635_3433_3231,
+        byte_order: Some(ByteOrder::Little),
         tables: vec![0x41; 0x43],
         extents: vec![0x42; 0x42],
         roots: vec![0x43; 0x41],
@@ -313,7 +328,8 @@ fn check_history(tables: &[Table]) -> Result {
             ("time in milliseconds since 1970", &sample.time.to_le_bytes()),
             ("fingerprint of the schema before", &sample.from),
             ("fingerprint of the schema after", &sample.to),
-            ("reserved", &[0; 8]),
+            ("byte order that all values were brought to", &[2]),
+            ("reserved", &[0; 7]),
             ("text: the program", &contents),
         ],
     )?;
@@ -356,7 +372,7 @@ fn check_history(tables: &[Table]) -> Result {
             ("length of the roots", &0x41_u64.to_le_bytes()),
             ("length of the registry", &0x44_u64.to_le_bytes()),
             ("number of runs", &2_u32.to_le_bytes()),
-            ("reserved", &[0; 4]),
+            ("byte order of the records as it was", &[1, 0, 0, 0]),
             ("the runs", &[run_bytes.clone(), streams].concat()),
         ],
     )?;
