@@ -110,6 +110,12 @@ impl<'h> Transaction<'h> {
             let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));
             let registry = prepared.inspect_err(event::refused)?;
             kept::show_new_room(&self.state, shared).inspect_err(|error| shared.poison(error))?;
+            if planted!(shared.storage, LeftRoomReused) && self.state.sharing.is_some() {
+                let next = self.state.sequence + 1;
+                for (_, extent) in self.state.replaced.clone() {
+                    self.state.catalog.file.give_up(next, extent.at, extent.len);
+                }
+            }
             self.state.committed(&self.raw);
             if planted!(shared.storage, FreedRoomReusedAtOnce) {
                 let sequence = self.state.sequence;
