@@ -49,6 +49,11 @@ pub(crate) fn prepare(
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
+    if planted!(shared.storage, MovedExtentsNotSynced) && !state.replaced.is_empty() {
+        // Only the file's length is durable.
+        shared.sync_fresh()?;
+        state.catalog.file.synced();
+    }
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;
     sync_base(state, shared, &direct)?;
     emit_saved(state, raw, &direct, &mut payload);

@@ -137,14 +137,15 @@ fn step_migrating(life: &mut Life, number: u64, random: &mut Random) -> Result<(
         }
         6 | 17 | 20 => Ok(()),
         11 => life.roll_back(|tx| change(tx, Kind::Ordinary, &mut Random::new(number))),
-        13 => {
+        12 => life.checkpoint(),
+        13 if random.below(2) == 0 => {
             end(life, random);
             life.open()
         }
         // The migration gives the large value up; after the way back is given up its room is the first that fits.
         9 => life.commit(strength, |tx| add_large(tx, 1, random)),
         19 | 27 => life.commit(strength, |tx| add_large(tx, 2, random)),
-        3 | 21 | 24 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
+        3 | 13 | 21 | 24 => life.commit(strength, |tx| change_directly(tx, 1_100_000, random)),
         _ => life.commit(strength, |tx| change(tx, Kind::Ordinary, random)),
     }
 }
@@ -221,7 +222,7 @@ fn board(tx: &mut Transaction<'_>) -> Result<Ref<Board>> {
     tx.root_or_insert("board", |tx| Ok(Board { commits: 0, items: tx.list()? }))
 }
 
-fn change(tx: &mut Transaction<'_>, kind: Kind, random: &mut Random) -> Result<()> {
+pub(super) fn change(tx: &mut Transaction<'_>, kind: Kind, random: &mut Random) -> Result<()> {
     touch(tx)?;
     match kind {
         Kind::Ordinary | Kind::Migrating => (0..=random.below(3)).try_for_each(|_| change_one(tx, random)),
