@@ -79,6 +79,10 @@ impl<'h> Transaction<'h> {
     ///
     /// A transaction that changed nothing commits nothing and returns the last sequence.
     ///
+    /// While the heap before a migration is kept, the first commit that changes anything in an extent of it writes this
+    /// extent elsewhere and waits for the disk, whatever its strength; until [`Heap::keep`](crate::Heap::keep) the file may
+    /// grow up to twice its size.
+    ///
     /// # Errors
     /// [`Error::SecondOwner`] and [`Error::Dangling`] when handles were mixed up, [`Error::NoRoom`] and
     /// [`Error::ArenaFull`] when there is no room: everything is taken back, and the heap goes on. [`Error::NoDisk`]

@@ -260,7 +260,7 @@ pub mod before {
             accounts.push(&mut tx, account)?;
         }
         for _ in 0..BALLAST / PIECE {
-            let piece = tx.bytes(&[0; PIECE])?;
+            let piece = tx.bytes(&vec![0; PIECE])?;
             ballast.push(&mut tx, piece)?;
         }
         for number in 0..CROWD {

@@ -199,7 +199,7 @@ impl Life {
         if lost > 0 {
             match simulated::rollback(&self.disk, &options()) {
                 Err(Error::MovedOn { commits, expected: 0, as_of }) => {
-                    assert_eq!((commits, as_of), (lost, migrated - 1))
+                    assert_eq!((commits, as_of), (lost, migrated - 1));
                 }
                 Err(error) if self.disk.failed().is_some() => return Err(error),
                 done => panic!("{done:?}, and {lost} commits were made since"),

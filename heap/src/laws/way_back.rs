@@ -157,6 +157,50 @@ fn a_record_may_lie_in_one_extent_that_is_shared_and_one_that_is_not() {
     }
 }
 
+/// The same of a slot that was free before the migration, and is given out when one of its two extents was moved already.
+#[test]
+fn a_new_record_may_lie_in_an_extent_that_is_shared_and_one_that_is_not() {
+    let words = |heap: &Heap| -> Vec<u64> {
+        let read = heap.read();
+        read.iter::<Wide>().unwrap().map(|(_, wide)| wide.words[0] + wide.words[159]).collect()
+    };
+    let disk = SimulatedDisk::new(simulated::empty(7));
+    let heap = reopen(&disk);
+    let slot = BLOCK as usize / 1288;
+    let mut tx = heap.write().unwrap();
+    for _ in 0..12 {
+        tx.insert(Wide { words: [1; 160] }).unwrap();
+    }
+    tx.commit().unwrap();
+    let mut tx = heap.write().unwrap();
+    for _ in 12..20 {
+        tx.insert(Wide { words: [1; 160] }).unwrap();
+    }
+    tx.commit().unwrap();
+    let mut tx = heap.write().unwrap();
+    let wides = tx.records::<Wide>().unwrap();
+    tx.remove(wides[slot]).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let before = contents(&disk);
+    let heap = reopen(&disk);
+    flip_only(&heap);
+    let mut tx = heap.write().unwrap();
+    tx[wides[slot + 1]].words = [2; 160];
+    tx.commit().unwrap();
+    let kept = heap.stats().kept_len;
+    let mut tx = heap.write().unwrap();
+    tx.insert(Wide { words: [3; 160] }).unwrap();
+    tx.commit().unwrap();
+    assert!(heap.stats().kept_len > kept, "it lies in two extents");
+    let expected = words(&heap);
+    assert_eq!(expected[slot..slot + 2], [6, 4]);
+    assert_eq!(words(&reopen(&disk.like(disk.image()))), expected);
+    drop(heap);
+    simulated::rollback_losing(&disk, &options(), 2).unwrap();
+    assert_eq!(contents(&disk), before);
+}
+
 /// Which of a record's two extents is moved first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Straddling {
