@@ -418,10 +418,10 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "IMG-0710",
         Exit::Decision,
         "commits were made since the migration",
-        "Rolling a migration back gives the heap the state before it, so everything committed since would be lost. \
-         Those commits wrote to what old and new state share, so the old state is no longer whole either.",
-        "Go on with the migrated heap (`image keep` frees the room), or migrate back: with a down hook, or a plan whose \
-         steps all have an inverse.",
+        "Rolling a migration back gives the heap the state before it, so everything committed since would be lost. That \
+         is done only when the number of those commits is said, and is right.",
+        "`image migrate HEAP --rollback --lose-commits N` with the number that was told. Or go on with the migrated heap \
+         (`image keep` frees the room), or migrate back: with a down hook, or a plan whose steps all have an inverse.",
     ),
     entry(
         "IMG-0711",

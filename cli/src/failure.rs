@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::escape::visible;
 use crate::explain;
+use crate::figures;
 use crate::output::Output;
 
 /// The exit codes. They are frozen: scripts rest on them. A command that fails nowhere gives `Done` or `No`.
@@ -214,9 +215,15 @@ impl From<heap::Error> for Failure {
                 Self::new(code, format!("{} cannot be read as a heap or an image", path.display())).cause(fault)
             }
             heap::Error::Corrupt { at, what } => Self::new(code, format!("damaged at {at}")).cause(what),
-            heap::Error::MovedOn { .. } => Self::new(code, error.to_string())
-                .cause("what is kept is the heap as it was before the migration")
-                .help("migrate back with a down hook or an inverse plan"),
+            heap::Error::MovedOn { commits, as_of, .. } => {
+                let confirm = match commits {
+                    0 => "--rollback   alone loses nothing".to_owned(),
+                    commits => format!("--lose-commits {commits}   confirms"),
+                };
+                Self::new(code, error.to_string())
+                    .cause(format!("old extents are kept as they were at commit {}", figures::count(as_of)))
+                    .help(format!("{confirm};   or migrate back with a down hook or an inverse plan"))
+            }
             heap::Error::NothingKept { ref path } => {
                 let help = format!("image info --history {}", path.display());
                 Self::new(code, error.to_string()).help(help)

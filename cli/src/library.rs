@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use heap::control;
 use heap::format::catalog::TableKind;
 use heap::format::header::{ByteOrder, FileState, HOLDS_SECRETS, Header};
-use heap::format::history::{DroppedField, Kept, Receipt, ReceiptKind, TypeReceipt};
+use heap::format::history::{DroppedField, History, Receipt, ReceiptKind, TypeReceipt};
 use heap::read::{Catalog, Checks, Reader, read_header};
 use image::inspect::{Found, View};
 use image::manifest::Manifest;
@@ -169,6 +169,7 @@ pub(crate) fn info(file: &Path) -> Result<info::Report, Failure> {
             stats: stats(opened, header, catalog),
             manifest: manifest(reader)?,
             open_in: control::for_heap(file).map(|info| info.pid),
+            way_back: way_back(catalog.history(), opened.sequence()),
             history: catalog.history().receipts.iter().map(receipt).collect(),
         })
     })
@@ -179,6 +180,17 @@ const fn name_of_order(order: ByteOrder) -> &'static str {
         ByteOrder::Little => "little",
         ByteOrder::Big => "big",
     }
+}
+
+fn way_back(history: &History, sequence: u64) -> Option<info::WayBack> {
+    let migrated = history.kept.as_ref()?.sequence;
+    let receipt = history.receipts.iter().rfind(|receipt| receipt.sequence == migrated)?;
+    Some(info::WayBack {
+        as_of: migrated.saturating_sub(1),
+        to: hexadecimal(&receipt.from),
+        since: receipt.time,
+        commits: sequence.saturating_sub(migrated),
+    })
 }
 
 fn receipt(receipt: &Receipt) -> info::Receipt {
@@ -215,16 +227,17 @@ pub(crate) fn keep(file: &Path) -> Result<keep::Report, Failure> {
     })
 }
 
-/// Undoes the last migration.
-pub(crate) fn rollback(file: &Path) -> Result<migrate::RolledBack, Failure> {
+/// Undoes the last migration, and so many commits that were made since.
+pub(crate) fn rollback(file: &Path, losing: u64) -> Result<migrate::RolledBack, Failure> {
     let begun = Instant::now();
-    let done = heap::rollback(file).map_err(|error| Failure::about(file, error.into()))?;
+    let done = heap::rollback_losing(file, losing).map_err(|error| Failure::about(file, error.into()))?;
     Ok(migrate::RolledBack {
         file: file.display().to_string(),
         from: hexadecimal(&done.from),
         to: hexadecimal(&done.to),
         sequence: done.sequence.number(),
         as_of: done.as_of.number(),
+        lost: done.lost,
         seconds: begun.elapsed().as_secs_f64(),
     })
 }
@@ -239,7 +252,7 @@ fn stats(opened: &Opened, header: &Header, catalog: &Catalog) -> info::Stats {
         arena_bytes: catalog.extents().iter().map(|extent| extent.entry.len).sum(),
         slots_live: tables().map(|entry| entry.live).sum(),
         slots_free: tables().map(|entry| entry.used - entry.live).sum(),
-        kept_bytes: catalog.history().kept.as_ref().map_or(0, Kept::len),
+        kept_bytes: catalog.kept_len(),
         log_bytes,
         checkpoint_sequence: header.sequence,
         checkpoint_lag: opened.sequence() - header.sequence,

@@ -175,7 +175,7 @@ impl Catalog {
         &self.history
     }
 
-    /// Changes the history. Runs that are kept no more are given up with the commit.
+    /// Changes the history.
     pub(crate) fn set_history(&mut self, history: History) {
         self.history_len = history.to_bytes().len() as u64;
         let before = std::mem::replace(&mut self.history, history);
@@ -345,21 +345,9 @@ impl Catalog {
         }
     }
 
-    /// Whether a part of the file that the catalog no longer names is kept for the way back.
-    pub(crate) fn keeps(&self, at: u64, len: u64) -> bool {
-        self.history.kept.as_ref().is_some_and(|kept| kept.holds(at, len))
-    }
-
-    /// Every change was committed, as this sequence.
-    pub(crate) fn committed(&mut self, sequence: u64) {
-        let kept = |history: &History| history.kept.as_ref().map_or(Vec::new(), |kept| kept.runs.clone());
-        if let Some(before) = self.history_before.take().map(|before| kept(&before))
-            && before != kept(&self.history)
-        {
-            for run in before {
-                self.file.give_up(sequence, run.at, run.len);
-            }
-        }
+    /// Every change was committed.
+    pub(crate) fn committed(&mut self) {
+        self.history_before = None;
         for table in &mut self.tables {
             table.dirty = false;
         }

@@ -9,7 +9,7 @@ use crate::format::REGION;
 use crate::format::catalog::{ExtentEntry, TableKind};
 use crate::format::frame::Operation;
 use crate::format::slot::{self, Kind};
-use crate::kept::Flip;
+use crate::kept::{self, Flip};
 use crate::map;
 use crate::ownership;
 use crate::planted::planted;
@@ -29,7 +29,8 @@ pub(crate) enum Registry {
 }
 
 /// Settles ownership and puts the transaction's operations into `state.payload`. On an error nothing was appended,
-/// and the transaction is to be rolled back. A migration's commit writes nothing in place.
+/// and the transaction is to be rolled back. A migration's commit writes nothing in place, and no later one where the
+/// heap before the migration is kept.
 pub(crate) fn prepare(
     state: &mut State,
     shared: &Shared,
@@ -39,13 +40,20 @@ pub(crate) fn prepare(
     let registry = state.refresh_programs(shared)?;
     zero_padding(state, raw);
     ownership::settle(state, shared, raw)?;
-    if let Some(flip) = flip {
-        flip.apply(state, shared, raw)?;
+    match flip {
+        Some(flip) => flip.apply(state, shared, raw)?,
+        None if state.sharing.is_some() => kept::leave_shared_room(state, shared, raw)?,
+        None => {}
     }
     let sequence = state.sequence + 1;
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;
     let mut payload = std::mem::take(&mut state.payload);
     payload.clear();
+    if planted!(shared.storage, MovedExtentsNotSynced) && !state.replaced.is_empty() {
+        // Only the file's length is durable.
+        shared.sync_fresh()?;
+        state.catalog.file.synced();
+    }
     let direct = write_fresh_extents(state, shared, raw, &mut payload)?;
     sync_base(state, shared, &direct)?;
     emit_saved(state, raw, &direct, &mut payload);
@@ -168,7 +176,7 @@ fn zero_padding_of_slot(state: &State, programs: &Programs, raw: &mut Writing<'_
 /// Places of the arena that were written to the base as a whole.
 #[derive(Debug, Default)]
 struct Direct {
-    /// Offset in the arena and length, sorted.
+    /// Offset in the arena and length, sorted, none touching another.
     ranges: Vec<(u64, u64)>,
 }
 
@@ -177,6 +185,14 @@ struct Direct {
 struct LastRanges([(u64, u64); 64]);
 
 impl Direct {
+    /// Adds a range behind all others.
+    fn add(&mut self, start: u64, len: u64) {
+        match self.ranges.last_mut() {
+            Some((last, last_len)) if *last + *last_len == start => *last_len += len,
+            _ => self.ranges.push((start, len)),
+        }
+    }
+
     /// The range that holds an offset: its start and end, or an empty one before the next.
     fn around(&self, at: u64) -> (u64, u64) {
         let position = self.ranges.partition_point(|&(start, _)| start <= at);
@@ -192,7 +208,7 @@ impl Direct {
 fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, payload: &mut Vec<u8>) -> Result<Direct> {
     let numbers = state.fresh_extents.iter().copied().chain(state.replaced.iter().map(|(number, _)| *number));
     let fresh = numbers.map(|number| state.catalog.extents()[number as usize]);
-    let fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
+    let mut fresh: Vec<ExtentEntry> = fresh.filter(|extent| extent.len > 0).collect();
     let mut direct = Direct::default();
     if state.replaced.is_empty() && fresh.iter().map(|extent| extent.len).sum::<u64>() < DIRECT {
         for extent in fresh {
@@ -207,13 +223,13 @@ fn write_fresh_extents(state: &State, shared: &Shared, raw: &mut Writing<'_>, pa
     raw.clear_flags();
     let view = raw.view();
     let mut written = Vec::new();
+    fresh.sort_unstable_by_key(|extent| (extent.region, extent.offset));
     for extent in fresh {
         let start = view.space().region_at(extent.region) + u64::from(extent.offset);
-        direct.ranges.push((start, extent.len));
+        direct.add(start, extent.len);
         let pieces = pieces(0, extent.len, REGION);
         written.extend(pieces.map(|(offset, len)| (extent.at + offset, view.slot_bytes(start + offset, len))));
     }
-    direct.ranges.sort_unstable();
     let sums = write_pieces(shared, &written)?;
     for (&(at, bytes), crc) in written.iter().zip(sums) {
         Operation::Publish { at, len: bytes.len() as u32, crc }.encode(payload);
@@ -237,6 +253,9 @@ fn sync_base(state: &mut State, shared: &Shared, direct: &Direct) -> Result<()> 
     if contents && planted!(shared.storage, FreshExtentsNotSynced) {
         return Ok(());
     }
+    if contents && state.sharing.is_some() && planted!(shared.storage, MovedExtentsNotSynced) {
+        return Ok(());
+    }
     let length = state.catalog.file.outgrew_durable_len() && !planted!(shared.storage, LengthNotSynced);
     if length || contents {
         shared.sync_fresh()?;
@@ -254,19 +273,33 @@ fn clean_word(view: View<'_>, header: u64) -> u64 {
     view.word(header) & !(slot::TOUCHED | slot::UNOWNED)
 }
 
+/// The bytes of a saved range as they are and as they were. Of a large value that was freed since, only the first block is
+/// left.
+fn new_and_old<'r>(raw: &'r Writing<'_>, saved: Saved) -> (&'r [u8], &'r [u8]) {
+    let len = raw.space().mapped_behind(saved.at).min(saved.len as u64);
+    if len == 0 {
+        return (&[], &[]);
+    }
+    (raw.view().slot_bytes(saved.at, len), &raw.undo().old_bytes(saved)[..len as usize])
+}
+
+/// Whether the frame is to hold anything of a saved range.
+pub(crate) fn is_changed(raw: &Writing<'_>, saved: Saved) -> bool {
+    let (new, old) = new_and_old(raw, saved);
+    if saved.what == What::Slot && !new.is_empty() {
+        return clean_word(raw.view(), saved.header).to_ne_bytes()[..] != old[..8] || new[8..] != old[8..];
+    }
+    new != old
+}
+
 fn emit_saved(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut Vec<u8>) {
     let view = raw.view();
     for &saved in &raw.undo().saved {
-        if direct.around(saved.at) != (0, 0) {
+        let (new, old) = new_and_old(raw, saved);
+        // Of a range that reaches beyond what was written directly, all goes into the frame: some of it twice.
+        if new.is_empty() || saved.at + new.len() as u64 <= direct.around(saved.at).1 {
             continue;
         }
-        // Of a large value that was freed since, only the first block is left.
-        let len = view.space().mapped_behind(saved.at).min(saved.len as u64);
-        if len == 0 {
-            continue;
-        }
-        let new = view.slot_bytes(saved.at, len);
-        let old = &raw.undo().old_bytes(saved)[..len as usize];
         if saved.what == What::Slot {
             // The header's flags are not for the file.
             let word = clean_word(view, saved.header).to_ne_bytes();
@@ -289,6 +322,7 @@ fn emit_difference(state: &State, view: View<'_>, at: u64, old: &[u8], new: &[u8
 fn emit_fresh(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut Vec<u8>) {
     let view = raw.view();
     let mut last = LastRanges([(0, 0); 64]);
+    let moved = !state.replaced.is_empty();
     for &header in &raw.undo().fresh {
         let (start, end) = &mut last.0[view.space().region_of(header) as usize % 64];
         if !(*start..*end).contains(&header) {
@@ -296,6 +330,10 @@ fn emit_fresh(state: &State, raw: &Writing<'_>, direct: &Direct, payload: &mut V
             if *end == 0 {
                 emit_slot(state, view, header, payload);
             }
+        }
+        // The slot may reach into an extent that has the room it had.
+        if moved && *end != 0 && view.slot_end_at(header) > *end {
+            emit_slot(state, view, header, payload);
         }
     }
 }

@@ -185,11 +185,16 @@ pub enum Error {
         /// Why not.
         why: String,
     },
-    /// A migration cannot be rolled back without losing what was committed since.
-    #[error("{} made since the migration; rolling back would lose {}; nothing was changed", Commits(*.commits), if *.commits == 1 { "it" } else { "them" })]
+    /// A migration cannot be rolled back without losing what was committed since; or that is another number of commits
+    /// than was said.
+    #[error("{} made since the migration{}; nothing was changed", Commits(*.commits), Loss { commits: *.commits, expected: *.expected })]
     MovedOn {
         /// How many commits.
         commits: u64,
+        /// How many of them were said to be lost.
+        expected: u64,
+        /// The commit before the migration, whose state is kept.
+        as_of: u64,
     },
     /// There is no migration to roll back.
     #[error("{path} keeps no way back from a migration; nothing was changed")]
@@ -332,6 +337,22 @@ impl fmt::Display for Commits {
         match self.0 {
             1 => write!(f, "1 commit was"),
             commits => write!(f, "{commits} commits were"),
+        }
+    }
+}
+
+/// What becomes of commits when it was expected that so many are lost.
+struct Loss {
+    commits: u64,
+    expected: u64,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { commits: 1, expected: 0 } => f.write_str("; rolling back would lose it"),
+            Self { expected: 0, .. } => f.write_str("; rolling back would lose them"),
+            Self { expected, .. } => write!(f, ", not {expected}"),
         }
     }
 }

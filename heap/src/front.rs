@@ -236,6 +236,9 @@ impl Heap {
     /// Gives up the way back from the last migration: the room that the extents before it take is free. From then on
     /// [`rollback`](crate::rollback) refuses. Where nothing is kept, nothing happens.
     ///
+    /// As long as a program does not call it, it may go back, after any number of commits; and the file may grow up to
+    /// twice its size, because commits write what they change beside what is kept.
+    ///
     /// # Errors
     /// As [`write`](Heap::write) and [`Transaction::commit`].
     pub fn keep(&self) -> Result<()> {

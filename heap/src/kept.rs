@@ -3,8 +3,13 @@
 //! A migration changes a heap in memory and writes nothing in place. Its commit gives every extent that it changed other
 //! room in the file, writes it there as a whole, and names it in one frame together with the streams of the catalog.
 //! The room that the extents had stays taken, and the history says what the catalog was. So the way back is a commit of
-//! the same kind, which writes the old streams and no extent at all, for as long as no other commit has changed an
-//! extent that both catalogs name.
+//! the same kind, which writes the old streams and no extent at all.
+//!
+//! Later commits go on in place, but not in an extent that both catalogs name. The first one that changes anything in such
+//! an extent moves it as the migration would have: written as a whole to other room and synced, and then named by the
+//! frame. No frame of the log from the migration's on names room that is kept, so nothing that is folded into the file
+//! touches it, whenever that is done and however often; and until a checkpoint holds the commit that gives the way back
+//! up, nobody else gets it. So the way back is there after any number of commits, and leads to the same state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,11 +22,12 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::format::catalog::ExtentEntry;
 use crate::format::header::ByteOrder;
-use crate::format::history::{History, Kept, KeptRun, MAX_HISTORY, Receipt, ReceiptKind};
+use crate::format::history::{History, Kept, MAX_HISTORY, Receipt, ReceiptKind};
 use crate::open::Door;
 use crate::planted::planted;
 use crate::raw::Writing;
 use crate::shared::Shared;
+use crate::sharing::Places;
 use crate::state::State;
 use crate::storage::{File, Storage};
 use crate::transaction::Durability;
@@ -77,7 +83,8 @@ impl Flip {
     /// Ownership is settled. On an error everything is as it was.
     pub(crate) fn apply(self, state: &mut State, shared: &Shared, raw: &Writing<'_>) -> Result<()> {
         let Self { before, replaced, receipt } = self;
-        let mut numbers = touched_extents(state, raw);
+        let extents = (0..).zip(state.catalog.extents()).filter(|(_, extent)| extent.len > 0);
+        let mut numbers = Places::of(extents).touched(state, raw);
         numbers.extend(replaced);
         for (number, extent) in (0..).zip(state.catalog.extents()) {
             if before.runs.get(&extent.at) != Some(&extent.len) {
@@ -87,17 +94,37 @@ impl Flip {
         // What no commit has published yet has room of its own.
         numbers.retain(|number| !state.fresh_extents.contains(number));
         numbers.retain(|&number| state.catalog.extents()[number as usize].len > 0);
-        let history = history(state, before, &numbers, receipt)?;
-        let placed = take_room(state, &*shared.storage, &numbers).map_err(|error| shared.no_room(error))?;
-        for (number, at) in placed {
-            let extent = state.catalog.extents()[number as usize];
-            state.catalog.set_extent(number, ExtentEntry { at, ..extent });
-            state.replaced.push((number, extent));
-        }
-        state.map_file_anew();
+        let history = history(state, before, receipt)?;
+        give_other_room(state, shared, &numbers)?;
         state.catalog.set_history(history);
         Ok(())
     }
+}
+
+/// Before a transaction's changes become operations: extents that it changes, and that the kept catalog names as well,
+/// get other room in the file.
+///
+/// Ownership is settled. On an error everything is as it was.
+pub(crate) fn leave_shared_room(state: &mut State, shared: &Shared, raw: &Writing<'_>) -> Result<()> {
+    let Some(sharing) = &state.sharing else { return Ok(()) };
+    let numbers = sharing.touched(state, raw);
+    if numbers.is_empty() || planted!(shared.storage, SharedExtentsWrittenInPlace) {
+        return Ok(());
+    }
+    give_other_room(state, shared, &numbers)
+}
+
+/// Gives extents other room in the file, or, where there is none for all of them, leaves everything as it was. The commit
+/// writes them there.
+fn give_other_room(state: &mut State, shared: &Shared, numbers: &BTreeSet<u32>) -> Result<()> {
+    let placed = take_room(state, &*shared.storage, numbers).map_err(|error| shared.no_room(error))?;
+    for (number, at) in placed {
+        let extent = state.catalog.extents()[number as usize];
+        state.catalog.set_extent(number, ExtentEntry { at, ..extent });
+        state.replaced.push((number, extent));
+    }
+    state.map_file_anew();
+    Ok(())
 }
 
 /// When something happens, and who does it.
@@ -127,12 +154,9 @@ impl Moment {
 pub(crate) fn keep(shared: &Shared, moment: Moment, durability: Durability) -> Result<()> {
     let mut tx = shared.write(None)?;
     let state = &mut *tx.state;
-    let before = state.catalog.history();
-    let Some(kept) = &before.kept else { return Ok(()) };
+    let Some(sharing) = &state.sharing else { return Ok(()) };
     if planted!(shared.storage, KeptRunsReusedAtOnce) {
-        for run in kept.runs.clone() {
-            state.catalog.file.give_up(0, run.at, run.len);
-        }
+        sharing.only_kept().for_each(|(at, len)| state.catalog.file.give_up(0, at, len));
         state.catalog.file.release(0);
     }
     let history = given_up(state.catalog.history(), moment, state.sequence + 1);
@@ -149,16 +173,11 @@ pub(crate) fn given_up(history: &History, moment: Moment, sequence: u64) -> Hist
     history
 }
 
-/// The history after the flip, should all these extents get other room.
-fn history(state: &State, before: Before, numbers: &BTreeSet<u32>, receipt: Receipt) -> Result<History> {
+/// The history after the flip.
+fn history(state: &State, before: Before, receipt: Receipt) -> Result<History> {
     let sequence = state.sequence + 1;
-    let Before { byte_order, tables, extents, roots, registry, mut runs } = before;
-    for (number, extent) in (0..).zip(state.catalog.extents()) {
-        if !numbers.contains(&number) {
-            runs.remove(&extent.at);
-        }
-    }
-    let kept = Kept { sequence, byte_order, tables, extents, roots, registry, runs: join(runs) };
+    let Before { byte_order, tables, extents, roots, registry, .. } = before;
+    let kept = Kept { sequence, byte_order, tables, extents, roots, registry };
     let mut receipts = state.catalog.history().receipts.clone();
     receipts.push(Receipt { kind: ReceiptKind::Migrated, sequence, ..receipt });
     checked(History { receipts, kept: Some(kept) })
@@ -171,49 +190,6 @@ pub(crate) fn checked(history: History) -> Result<History> {
         return Err(Error::TooLong { what: "the history of migrations", len, max: MAX_HISTORY });
     }
     Ok(history)
-}
-
-/// Neighbours become one run.
-fn join(runs: BTreeMap<u64, u64>) -> Vec<KeptRun> {
-    let mut joined: Vec<KeptRun> = Vec::new();
-    for (at, len) in runs {
-        match joined.last_mut() {
-            Some(before) if before.at + before.len == at => before.len += len,
-            _ => joined.push(KeptRun { at, len }),
-        }
-    }
-    joined
-}
-
-/// The extents in which the transaction wrote anything.
-fn touched_extents(state: &State, raw: &Writing<'_>) -> BTreeSet<u32> {
-    let view = raw.view();
-    let place = |extent: &ExtentEntry| view.space().region_at(extent.region) + u64::from(extent.offset);
-    let extents = (0..).zip(state.catalog.extents()).filter(|(_, extent)| extent.len > 0);
-    let mut places: Vec<(u64, u64, u32)> =
-        extents.map(|(number, extent)| (place(extent), place(extent) + extent.len, number)).collect();
-    places.sort_unstable();
-    let mut numbers = BTreeSet::new();
-    // Slots given out one after the other mostly lie in one extent.
-    let mut last = (0, 0);
-    let mut touch = |start: u64, end: u64| {
-        if last.0 <= start && end <= last.1 {
-            return;
-        }
-        let first = places.partition_point(|&(_, place_end, _)| place_end <= start);
-        for &(place, place_end, number) in places[first..].iter().take_while(|&&(place, ..)| place < end) {
-            numbers.insert(number);
-            last = (place, place_end);
-        }
-    };
-    for saved in &raw.undo().saved {
-        touch(saved.header, saved.header + 8);
-        touch(saved.at, saved.at + saved.len as u64);
-    }
-    for &header in raw.undo().fresh.iter().chain(&state.counted_up) {
-        touch(header, view.slot_end_at(header));
-    }
-    numbers
 }
 
 /// Room for all of these extents, or for none.

@@ -83,6 +83,8 @@ mod recover;
 mod save;
 #[cfg(feature = "arena")]
 mod shared;
+#[cfg(feature = "arena")]
+mod sharing;
 #[cfg(all(feature = "arena", feature = "simulated"))]
 pub mod simulated;
 #[cfg(feature = "arena")]
@@ -127,7 +129,7 @@ pub use {
     stats::Stats,
     transaction::{Durability, Sequence, Transaction},
     types::{TypeSet, Types},
-    way_back::{GivenUp, RolledBack, keep, rollback},
+    way_back::{GivenUp, RolledBack, keep, rollback, rollback_losing},
 };
 
 #[cfg(feature = "arena")]

@@ -399,8 +399,7 @@ pub(crate) fn run_time_catalog(catalog: &read::Catalog) -> Catalog {
     taken.extend(root.streams.iter().filter(|run| run.at != 0).map(|run| (run.at, run.capacity)));
     taken.extend(catalog.extents().iter().map(|extent| (extent.entry.at, extent.entry.len)));
     // Nobody but a rollback reads what is kept; it is there until the program gives it up.
-    let kept = catalog.history().kept.iter().flat_map(|kept| &kept.runs);
-    taken.extend(kept.map(|run| (run.at, run.len)));
+    taken.extend(catalog.kept_extents().iter().map(|extent| (extent.entry.at, extent.entry.len)));
     let tables = catalog.tables().iter().map(|table| {
         let first = table.regions.first().map(|&position| catalog.regions()[position as usize].slots);
         let slots = first.unwrap_or_else(|| match table.entry.kind {

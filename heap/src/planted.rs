@@ -67,6 +67,12 @@ pub enum Bug {
     KeptRunsReusedAtOnce,
     /// A rollback gives up the extents of the migrated heap before its commit.
     NewExtentsFreedEarly,
+    /// A commit after a migration changes in place what the kept catalog names, too.
+    SharedExtentsWrittenInPlace,
+    /// An extent that leaves kept room is named before it is synced.
+    MovedExtentsNotSynced,
+    /// The room of an extent that left it to the kept catalog is used again.
+    LeftRoomReused,
 }
 
 #[cfg(planted)]
@@ -94,6 +100,9 @@ impl Bug {
         Self::FirstSegmentNotSynced,
         Self::KeptRunsReusedAtOnce,
         Self::NewExtentsFreedEarly,
+        Self::SharedExtentsWrittenInPlace,
+        Self::MovedExtentsNotSynced,
+        Self::LeftRoomReused,
     ];
 }
 

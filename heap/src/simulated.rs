@@ -41,9 +41,17 @@ pub fn open(disk: &Arc<SimulatedDisk>, mut options: Options) -> Result<Heap> {
 /// # Errors
 /// As [`rollback`](crate::rollback).
 pub fn rollback(disk: &Arc<SimulatedDisk>, options: &Options) -> Result<RolledBack> {
+    rollback_losing(disk, options, 0)
+}
+
+/// Rolls the last migration of the heap on a disk back as [`rollback_losing`](crate::rollback_losing) does.
+///
+/// # Errors
+/// As [`rollback_losing`](crate::rollback_losing).
+pub fn rollback_losing(disk: &Arc<SimulatedDisk>, options: &Options, commits: u64) -> Result<RolledBack> {
     let storage = Arc::clone(disk);
     let storage: Arc<dyn Storage> = storage;
-    way_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment())
+    way_back::rollback_storage(PathBuf::from("simulated"), &storage, options, moment(), commits)
 }
 
 /// Gives up the way back of the heap on a disk as [`keep`](crate::keep) does.

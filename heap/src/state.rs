@@ -1,7 +1,7 @@
 //! What the writer knows, and how it finds room for a slot.
 
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +17,7 @@ use crate::format::{BLOCK, REGION, whole_blocks};
 use crate::ownership::Moved;
 use crate::raw::{RegionPlan, Space, View, Writing};
 use crate::shared::Shared;
+use crate::sharing::Sharing;
 use crate::table::{self, Table};
 
 /// What only the holder of the writer's guard touches.
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) fresh_extents: Vec<u32>,
     /// Extents that the transaction gave other room in the file, as they were before.
     pub(crate) replaced: Vec<(u32, ExtentEntry)>,
+    /// What the catalog shares with the one that is kept for the way back; none while none is kept.
+    pub(crate) sharing: Option<Box<Sharing>>,
     /// Headers of slots whose generation a rollback counted up; the next commit writes them.
     pub(crate) counted_up: HashSet<u64>,
     /// Sequence of the last commit.
@@ -90,6 +93,7 @@ impl State {
             next_region: 0,
             fresh_extents: Vec::new(),
             replaced: Vec::new(),
+            sharing: Sharing::of(&catalog),
             counted_up: HashSet::new(),
             sequence,
             registry_news: Arc::default(),
@@ -462,22 +466,38 @@ impl State {
                 self.put_free(raw, header, table);
             }
         }
-        for (number, extent) in std::mem::take(&mut self.dropped) {
-            self.catalog.forget_extent(number);
-            if !self.catalog.keeps(extent.at, extent.len) {
-                self.catalog.file.give_up(self.sequence, extent.at, extent.len);
-            }
-            let at = raw.space().region_at(extent.region) + u64::from(extent.offset);
-            // Should the kernel refuse, the memory stays mapped and unused.
-            let _ = raw.space().arena().unmap(at, extent.len);
-        }
+        self.give_up_room(raw);
         self.fresh_extents.clear();
-        self.replaced.clear();
         self.migrating = false;
         self.counted_up.clear();
         self.roots_before.clear();
         self.kept.clear();
-        self.catalog.committed(self.sequence);
+        self.catalog.committed();
+    }
+
+    /// Room that neither the catalog names any more nor the one that it keeps is free from this commit on.
+    fn give_up_room(&mut self, raw: &Writing<'_>) {
+        let (replaced, dropped) = (std::mem::take(&mut self.replaced), std::mem::take(&mut self.dropped));
+        if let Some(sharing) = &mut self.sharing {
+            replaced.iter().chain(&dropped).for_each(|(number, extent)| sharing.leave(*number, extent));
+        }
+        let mut free = BTreeMap::new();
+        for (number, extent) in dropped {
+            self.catalog.forget_extent(number);
+            free.insert(extent.at, extent.len);
+            let at = raw.space().region_at(extent.region) + u64::from(extent.offset);
+            // Should the kernel refuse, the memory stays mapped and unused.
+            let _ = raw.space().arena().unmap(at, extent.len);
+        }
+        if self.catalog.has_other_history() {
+            let before = std::mem::replace(&mut self.sharing, Sharing::of(&self.catalog));
+            free.extend(before.iter().flat_map(|before| before.only_kept()));
+        }
+        for (at, len) in free {
+            if !self.sharing.as_ref().is_some_and(|sharing| sharing.keeps(at)) {
+                self.catalog.file.give_up(self.sequence, at, len);
+            }
+        }
     }
 
     fn put_free(&mut self, raw: &Writing<'_>, header: u64, table: u32) {

@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use crate::format::catalog::TableKind;
-use crate::format::history::Kept;
 use crate::shared::Shared;
+use crate::sharing::Sharing;
 use crate::state::State;
 
 /// Figures about an open heap. Lengths are in bytes. While a transaction runs, those of tables and slots are the ones
@@ -53,7 +53,7 @@ impl Stats {
 
     fn of_state(state: &State) -> Self {
         let mut stats = Self { sequence: state.sequence, file_len: state.catalog.file.end(), ..Self::default() };
-        stats.kept_len = state.catalog.history().kept.as_ref().map_or(0, Kept::len);
+        stats.kept_len = state.sharing.as_deref().map_or(0, Sharing::kept_len);
         for table in &state.catalog.tables {
             stats.arena_len += table.bytes;
             stats.slots_live += table.entry.live;

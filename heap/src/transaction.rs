@@ -79,6 +79,10 @@ impl<'h> Transaction<'h> {
     ///
     /// A transaction that changed nothing commits nothing and returns the last sequence.
     ///
+    /// While the heap before a migration is kept, the first commit that changes anything in an extent of it writes this
+    /// extent elsewhere and waits for the disk, whatever its strength; until [`Heap::keep`](crate::Heap::keep) the file may
+    /// grow up to twice its size.
+    ///
     /// # Errors
     /// [`Error::SecondOwner`] and [`Error::Dangling`] when handles were mixed up, [`Error::NoRoom`] and
     /// [`Error::ArenaFull`] when there is no room: everything is taken back, and the heap goes on. [`Error::NoDisk`]
@@ -110,6 +114,12 @@ impl<'h> Transaction<'h> {
             let prepared = prepared.and_then(|registry| shared.append(&mut self.state).map(|()| registry));
             let registry = prepared.inspect_err(event::refused)?;
             kept::show_new_room(&self.state, shared).inspect_err(|error| shared.poison(error))?;
+            if planted!(shared.storage, LeftRoomReused) && self.state.sharing.is_some() {
+                let next = self.state.sequence + 1;
+                for (_, extent) in self.state.replaced.clone() {
+                    self.state.catalog.file.give_up(next, extent.at, extent.len);
+                }
+            }
             self.state.committed(&self.raw);
             if planted!(shared.storage, FreedRoomReusedAtOnce) {
                 let sequence = self.state.sequence;

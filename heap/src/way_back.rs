@@ -1,7 +1,14 @@
 //! The end of a migration, made on the files, with nothing else alive: it is rolled back, or the way back is given up.
 //!
 //! Each is one commit. Rolling back writes the catalog's streams as they were; what the heap will be is read and verified
-//! under the operations of the frame before the frame is written.
+//! under the operations of the frame before the frame is written. It makes no difference to it how many commits there were
+//! since the migration: none of them changed an extent of the catalog that is kept.
+//!
+//! A rollback that loses commits begins another line of them, as a power cut does that loses commits of strength Process:
+//! slots are what they were before the migration, so a handle that was given out on the line that is lost may be given out
+//! again, for something else. Nobody has the heap open, so no program holds such a handle. What was dumped or saved on that
+//! line does; and it can be told, because numbers of commits are never used again: it is of a commit from the migration's
+//! on and before the rollback's, and the receipts of the heap name both.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +42,8 @@ pub struct RolledBack {
     pub sequence: Sequence,
     /// The commit whose state the heap has again.
     pub as_of: Sequence,
+    /// How many commits that were made since the migration are lost.
+    pub lost: u64,
     /// Fingerprint of the schema that the migration had led to.
     pub from: [u8; 16],
     /// Fingerprint of the schema that the heap has again.
@@ -53,15 +62,26 @@ pub struct GivenUp {
 
 /// Rolls the last migration of a heap back: the heap is what it was before, and remembers both.
 ///
-/// No process may have the heap open. It is possible until the way back is given up, and as long as no commit was made
-/// since the migration.
+/// No process may have the heap open. It is possible until the way back is given up, and loses nothing: where commits were
+/// made since the migration, it refuses. See [`rollback_losing`].
 ///
 /// # Errors
 /// [`Error::MovedOn`] when commits were made since the migration, [`Error::NothingKept`] when there is no way back:
 /// nothing was changed. Else as [`Heap::open`](crate::Heap::open).
 pub fn rollback(path: impl AsRef<Path>) -> Result<RolledBack> {
+    rollback_losing(path, 0)
+}
+
+/// Rolls the last migration of a heap back as [`rollback`] does, and gives up the `commits` that were made since: exactly
+/// so many, so that nobody loses what they did not know of.
+///
+/// The heap is what it was before the migration, to the byte. Commits go on being counted from where they are.
+///
+/// # Errors
+/// [`Error::MovedOn`] when it is another number of commits; else as [`rollback`].
+pub fn rollback_losing(path: impl AsRef<Path>, commits: u64) -> Result<RolledBack> {
     let (path, storage) = files(path.as_ref())?;
-    rollback_storage(path, &storage, &Options::default(), Moment::now())
+    rollback_storage(path, &storage, &Options::default(), Moment::now(), commits)
 }
 
 /// Gives up the way back from the last migration of a heap that no process has open, as
@@ -89,8 +109,9 @@ pub(crate) fn rollback_storage(
     storage: &Arc<dyn Storage>,
     options: &Options,
     moment: Moment,
+    losing: u64,
 ) -> Result<RolledBack> {
-    alone(path, storage, options, |path, recovered| rollback_locked(path, storage, recovered, moment))
+    alone(path, storage, options, |path, recovered| rollback_locked(path, storage, recovered, moment, losing))
 }
 
 /// Gives up the way back over a storage that holds a heap's files.
@@ -123,16 +144,18 @@ fn rollback_locked(
     storage: &Arc<dyn Storage>,
     recovered: Recovered,
     moment: Moment,
+    losing: u64,
 ) -> Result<RolledBack> {
     let reader = Reader::open(BaseSource(storage), &path, Checks::Strict)?;
     let sequence = reader.header().sequence;
-    let (kept, migrated) = way_back(path, reader.catalog(), sequence)?;
+    let (kept, migrated) = way_back(path, reader.catalog(), sequence, losing)?;
     let mut receipt = moment.receipt(ReceiptKind::RolledBack, sequence + 1, migrated.to, migrated.from);
     let order = kept.byte_order.unwrap_or(reader.header().byte_order);
     receipt.byte_order = Some(order).filter(|order| *order != reader.catalog().byte_order(reader.header()));
     let done = RolledBack {
         sequence: Sequence(receipt.sequence),
-        as_of: Sequence(sequence.saturating_sub(1)),
+        as_of: Sequence(kept.sequence.saturating_sub(1)),
+        lost: losing,
         from: receipt.from,
         to: receipt.to,
     };
@@ -161,7 +184,10 @@ fn keep_locked(
     let reader = Reader::open(BaseSource(storage), path, Checks::Strict)?;
     let mut catalog = open::run_time_catalog(reader.catalog());
     let sequence = Sequence(reader.header().sequence + 1);
-    let Some(len) = catalog.history().kept.as_ref().map(Kept::len) else { return Ok(None) };
+    if catalog.history().kept.is_none() {
+        return Ok(None);
+    }
+    let len = reader.catalog().kept_len();
     catalog.set_history(kept::given_up(catalog.history(), moment, sequence.0));
     catalog.make_room(&**storage, sequence.0, None).map_err(no_room)?;
     let mut payload = Vec::new();
@@ -170,15 +196,15 @@ fn keep_locked(
     Ok(Some(GivenUp { sequence, len }))
 }
 
-/// What is kept, and the receipt of the migration, when it can be rolled back without a loss.
-fn way_back(path: PathBuf, catalog: &read::Catalog, sequence: u64) -> Result<(&Kept, &Receipt)> {
+/// What is kept, and the receipt of the migration, when rolling it back loses so many commits.
+fn way_back(path: PathBuf, catalog: &read::Catalog, sequence: u64, losing: u64) -> Result<(&Kept, &Receipt)> {
     let Some(kept) = &catalog.history().kept else { return Err(Error::NothingKept { path }) };
     let migrated = catalog.history().receipts.iter().rfind(|receipt| receipt.sequence == kept.sequence);
     let migrated = migrated.filter(|receipt| receipt.kind == ReceiptKind::Migrated);
     let migrated = migrated.ok_or_else(|| damaged_entry("history", 0, "what is kept has no receipt"))?;
     match sequence.checked_sub(kept.sequence) {
-        Some(0) => Ok((kept, migrated)),
-        Some(commits) => Err(Error::MovedOn { commits }),
+        Some(commits) if commits == losing => Ok((kept, migrated)),
+        Some(commits) => Err(Error::MovedOn { commits, expected: losing, as_of: kept.sequence.saturating_sub(1) }),
         None => Err(damaged_entry("history", 0, "the migration is a commit that never was")),
     }
 }

@@ -217,6 +217,62 @@ fn make_crowd(tx: &mut Transaction<'_>, bank: Ref<Bank>) -> Result<()> {
     Ok(())
 }
 
+/// The bank as it was before its accounts were renumbered: opened for today's types, it is migrated.
+pub mod before {
+    use std::path::Path;
+
+    use heap::{Bytes, Heap, List, Record, Ref, Result, Text};
+
+    use super::{BALLAST, CROWD, FIRST_ACCOUNTS, MONEY, PIECE, Walker};
+
+    #[derive(Record)]
+    struct Account {
+        id: u32,
+        balance: i64,
+        name: Text,
+        history: List<i64>,
+        peer: Option<Ref<Account>>,
+    }
+
+    #[derive(Record)]
+    struct Bank {
+        commits: u64,
+        opened: u64,
+        accounts: List<Ref<Account>>,
+        ballast: List<Bytes>,
+        ballast_made: u64,
+        crowd: u64,
+    }
+
+    /// Makes a heap of it, with ballast and a crowd.
+    ///
+    /// # Errors
+    /// As transactions have them.
+    pub fn make(path: &Path) -> Result<()> {
+        let heap = Heap::open(path)?;
+        let mut tx = heap.write()?;
+        let (accounts, ballast) = (tx.list()?, tx.list()?);
+        for id in 1..=FIRST_ACCOUNTS {
+            let (name, history) = (tx.text(&format!("account-{id}-0"))?, tx.list_from([7; 30])?);
+            let balance = MONEY / i64::from(FIRST_ACCOUNTS);
+            let account = tx.insert(Account { id, balance, name, history, peer: None })?;
+            tx[account].peer = Some(account);
+            accounts.push(&mut tx, account)?;
+        }
+        for _ in 0..BALLAST / PIECE {
+            let piece = tx.bytes(&vec![0; PIECE])?;
+            ballast.push(&mut tx, piece)?;
+        }
+        for number in 0..CROWD {
+            tx.insert(Walker { number, made: 0 })?;
+        }
+        let opened = u64::from(FIRST_ACCOUNTS);
+        let bank = tx.insert(Bank { commits: 0, opened, accounts, ballast, ballast_made: 0, crowd: CROWD })?;
+        tx.set_root("bank", bank)?;
+        tx.commit().map(|_| ())
+    }
+}
+
 /// Checks the law.
 ///
 /// # Panics

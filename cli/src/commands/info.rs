@@ -53,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) manifest: Option<Manifest>,
     /// The process that has the heap open.
     pub(crate) open_in: Option<u32>,
+    /// Where the way back from the last migration leads; null where there is none.
+    pub(crate) way_back: Option<WayBack>,
     /// What migrations did, the oldest first.
     pub(crate) history: Vec<Receipt>,
 }
@@ -108,6 +110,19 @@ pub(crate) struct Manifest {
     pub(crate) redacted: bool,
     /// Does it hold values of fields marked secret?
     pub(crate) holds_secrets: bool,
+}
+
+/// What a rollback would lead to.
+#[derive(Debug, Serialize)]
+pub(crate) struct WayBack {
+    /// The commit whose state is kept.
+    pub(crate) as_of: u64,
+    /// Fingerprint of the schema that the heap had then, in hexadecimal digits.
+    pub(crate) to: String,
+    /// When the migration was, in milliseconds since 1970.
+    pub(crate) since: u64,
+    /// Commits since the migration, which would be lost.
+    pub(crate) commits: u64,
 }
 
 /// A change of schema, or its end.
@@ -226,6 +241,12 @@ impl Report {
         if stats.kept_bytes > 0 {
             let kept = figures::size(stats.kept_bytes);
             facts.push(("kept", format!("{kept} of before the last migration; image keep gives them up")));
+        }
+        if let Some(way_back) = &self.way_back {
+            let (commit, to) = (figures::count(way_back.as_of), &way_back.to[..8]);
+            let migrated = ago(way_back.since).map(|ago| format!("migrated {ago}, ")).unwrap_or_default();
+            let commits = figures::counted(way_back.commits, "commit");
+            facts.push(("way back", format!("to {to} as of commit {commit}; {migrated}{commits} since")));
         }
         if let Some(pid) = self.open_in {
             facts.push(("open in", format!("process {pid}")));

@@ -39,9 +39,12 @@ pub(crate) struct Options {
     /// Where answers are kept [default: migrations/OLD-NEW.toml]
     #[arg(long, requires = "to", value_name = "FILE")]
     answers: Option<PathBuf>,
-    /// Undo the last migration; possible while no commit was made since
+    /// Undo the last migration; possible until the way back is given up with keep
     #[arg(long)]
     rollback: bool,
+    /// Lose the commits that were made since: exactly so many
+    #[arg(long, requires = "rollback", value_name = "N", default_value_t = 0, hide_default_value = true)]
+    lose_commits: u64,
 }
 
 /// A migration that was undone.
@@ -57,6 +60,8 @@ pub(crate) struct RolledBack {
     pub(crate) sequence: u64,
     /// The commit whose state the heap has again.
     pub(crate) as_of: u64,
+    /// How many commits that were made since the migration are lost.
+    pub(crate) lost: u64,
     /// How long it took.
     pub(crate) seconds: f64,
 }
@@ -66,7 +71,7 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<Exit, Failur
     if let Some(to) = &options.to {
         return to::run(options, to, output);
     }
-    library::rollback(&options.file)?.print(output)?;
+    library::rollback(&options.file, options.lose_commits)?.print(output)?;
     Ok(Exit::Done)
 }
 
@@ -75,8 +80,13 @@ impl RolledBack {
         if output.is_json() {
             return output.json(self);
         }
+        let lost = match self.lost {
+            0 => "0 commits were made since, none lost".to_owned(),
+            1 => "1 commit was made since, and is lost".to_owned(),
+            lost => format!("{} commits were made since, and are lost", figures::count(lost)),
+        };
         output.line(format_args!(
-            "rolled back to {} (commit {}) in {:.0} ms; 0 commits were made since, none lost",
+            "rolled back to {} (commit {}) in {:.0} ms; {lost}",
             &self.to[..8],
             figures::count(self.as_of),
             self.seconds * 1000.0,

@@ -52,20 +52,16 @@
 //! | 16     | 8    | length of the extents as they were |
 //! | 24     | 8    | length of the roots as they were |
 //! | 32     | 8    | length of the registry as it was |
-//! | 40     | 4    | number of runs |
+//! | 40     | 4    | reserved |
 //! | 44     | 4    | byte order of the records as it was: 0 as the header says, 1 little, 2 big |
-//! | 48     | …    | the runs in ascending order; then these four streams, each with zeros up to a multiple of 8 |
+//! | 48     | …    | these four streams, each with zeros up to a multiple of 8 |
 //!
-//! Run, which only extents of the catalog as it was lie in; runs do not touch each other:
-//!
-//! | OFFSET | SIZE | MEANING |
-//! |--------|------|---------|
-//! | 0      | 8    | offset in the file, whole blocks |
-//! | 8      | 8    | length in bytes, whole blocks |
+//! Every extent of the catalog as it was holds what it held then, until the way back is given up. The catalog as it is
+//! names some of them too: those that no commit has changed anything in since. Such an extent is the same in both, at one
+//! place of the file and for one place of the arena; the others share no block with anything of the catalog as it is.
 
-use super::BLOCK;
 use super::bytes::{array_at, put, u32_at, u64_at};
-use super::catalog::CatalogFault;
+use super::catalog::{CatalogFault, EXTENT_ENTRY, ExtentEntry};
 use super::header::ByteOrder;
 
 /// The longest history in bytes.
@@ -76,7 +72,6 @@ const RECEIPT: usize = 64;
 const TYPE: usize = 16;
 const TEXT: usize = 4;
 const KEPT: usize = 48;
-const RUN: usize = 16;
 
 /// What migrations did to the heap, and the way back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -142,7 +137,7 @@ pub struct DroppedField {
     pub shape: String,
 }
 
-/// The catalog as it was before a migration, and the room in the file that it alone names.
+/// The catalog as it was before a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
     /// Sequence of the migration's commit. While it is the heap's last one, the way back loses nothing.
@@ -157,17 +152,6 @@ pub struct Kept {
     pub roots: Vec<u8>,
     /// The stream of descriptors.
     pub registry: Vec<u8>,
-    /// In ascending order, none touching another.
-    pub runs: Vec<KeptRun>,
-}
-
-/// A piece of the file that only the catalog before the migration names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeptRun {
-    /// Offset in the file.
-    pub at: u64,
-    /// Length in bytes.
-    pub len: u64,
 }
 
 impl History {
@@ -188,14 +172,13 @@ impl History {
         bytes
     }
 
-    /// Takes a history apart and checks it on its own, against a file of `file_len` bytes. What the streams that are
-    /// kept say is not looked at.
+    /// Takes a history apart and checks it on its own. What the streams that are kept say is not looked at.
     ///
     /// Memory is linear in the length of the bytes.
     ///
     /// # Errors
     /// Names the offset of the first impossible value.
-    pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, CatalogFault> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, CatalogFault> {
         let mut input = Input { bytes, at: 0 };
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -215,7 +198,7 @@ impl History {
             history.receipts.push(Receipt::decode(&mut input)?);
         }
         if kept {
-            history.kept = Some(Kept::decode(&mut input, file_len)?);
+            history.kept = Some(Kept::decode(&mut input)?);
         }
         if input.at == bytes.len() { Ok(history) } else { input.fault() }
     }
@@ -300,32 +283,19 @@ impl Kept {
         for (number, stream) in self.streams().into_iter().enumerate() {
             put(&mut head, 8 + 8 * number, &(stream.len() as u64).to_le_bytes());
         }
-        put(&mut head, 40, &(self.runs.len() as u32).to_le_bytes());
         head[44] = ByteOrder::optional_number(self.byte_order);
         bytes.extend_from_slice(&head);
-        for run in &self.runs {
-            bytes.extend_from_slice(&run.at.to_le_bytes());
-            bytes.extend_from_slice(&run.len.to_le_bytes());
-        }
         for stream in self.streams() {
             bytes.extend_from_slice(stream);
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         }
     }
 
-    fn decode(input: &mut Input<'_>, file_len: u64) -> Result<Self, CatalogFault> {
+    fn decode(input: &mut Input<'_>) -> Result<Self, CatalogFault> {
         let head = input.take(KEPT)?;
         let Ok(byte_order) = ByteOrder::parse_optional(&head[44..]) else { return input.fault() };
-        let mut runs: Vec<KeptRun> = Vec::new();
-        for _ in 0..u32_at(head, 40) {
-            let bytes = input.take(RUN)?;
-            let run = KeptRun { at: u64_at(bytes, 0), len: u64_at(bytes, 8) };
-            let aligned = run.at.is_multiple_of(BLOCK) && run.len.is_multiple_of(BLOCK) && run.len > 0;
-            let inside = run.at.checked_add(run.len).is_some_and(|end| end <= file_len) && run.at >= 2 * BLOCK;
-            if !aligned || !inside || runs.last().is_some_and(|before| before.at + before.len >= run.at) {
-                return input.fault();
-            }
-            runs.push(run);
+        if head[40..44] != [0; 4] {
+            return input.fault();
         }
         let mut stream = |number: usize| input.padded(u64_at(head, 8 + 8 * number)).map(<[u8]>::to_vec);
         Ok(Self {
@@ -335,25 +305,13 @@ impl Kept {
             extents: stream(1)?,
             roots: stream(2)?,
             registry: stream(3)?,
-            runs,
         })
     }
 
-    /// Whether this part of the file lies in what is kept.
-    pub fn holds(&self, at: u64, len: u64) -> bool {
-        let after = self.runs.partition_point(|run| run.at <= at);
-        let before = after.checked_sub(1).map(|before| self.runs[before]);
-        before.is_some_and(|run| at.checked_add(len).is_some_and(|end| end <= run.at + run.len))
-    }
-
-    /// Bytes of the file that are kept.
-    pub fn len(&self) -> u64 {
-        self.runs.iter().map(|run| run.len).sum()
-    }
-
-    /// Whether no extent is kept, because the migration changed none.
-    pub const fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+    /// The extents as they were. What is no extent is passed over: whoever read the catalog has checked it.
+    pub fn extents(&self) -> impl Iterator<Item = ExtentEntry> {
+        let entries = self.extents.as_chunks::<EXTENT_ENTRY>().0.iter();
+        entries.filter_map(|entry| ExtentEntry::parse(entry, u64::MAX).ok()).filter(|extent| extent.len > 0)
     }
 }
 
@@ -421,7 +379,6 @@ mod tests {
             program: "board 1.2".into(),
             types: types.clone(),
         };
-        let runs = vec![KeptRun { at: 4 * BLOCK, len: BLOCK }, KeptRun { at: 6 * BLOCK, len: 2 * BLOCK }];
         let kept = Kept {
             sequence: 42,
             byte_order: Some(ByteOrder::Little),
@@ -429,7 +386,6 @@ mod tests {
             extents: vec![2; 96],
             roots: Vec::new(),
             registry: vec![3; 13],
-            runs,
         };
         History {
             receipts: vec![
@@ -441,12 +397,10 @@ mod tests {
         }
     }
 
-    const LEN: u64 = 8 * BLOCK;
-
     #[test]
     fn a_history_is_what_its_bytes_say() {
         for history in [History::default(), sample(), sample().without_kept()] {
-            assert_eq!(History::parse(&history.to_bytes(), LEN), Ok(history));
+            assert_eq!(History::parse(&history.to_bytes()), Ok(history));
         }
         assert!(sample().to_bytes().len().is_multiple_of(8));
     }
@@ -459,44 +413,21 @@ mod tests {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 1 << bit;
-                if let Ok(history) = History::parse(&damaged, LEN) {
+                if let Ok(history) = History::parse(&damaged) {
                     assert_eq!(history.to_bytes(), damaged, "byte {at}, bit {bit}");
                 }
             }
-            assert!(History::parse(&bytes[..at], LEN).is_err() || at == 0, "cut off at {at}");
+            assert!(History::parse(&bytes[..at]).is_err() || at == 0, "cut off at {at}");
         }
-        assert!(History::parse(&[&bytes[..], &[0; 8]].concat(), LEN).is_err());
+        assert!(History::parse(&[&bytes[..], &[0; 8]].concat()).is_err());
     }
 
     #[test]
-    fn kept_runs_lie_apart_in_the_file_in_whole_blocks() {
-        let with = |runs: &[(u64, u64)]| {
-            let mut history = sample();
-            let runs = runs.iter().map(|&(at, len)| KeptRun { at, len });
-            history.kept.as_mut().unwrap().runs = runs.collect();
-            History::parse(&history.to_bytes(), LEN).is_ok()
-        };
-        assert!(with(&[(2 * BLOCK, BLOCK), (7 * BLOCK, BLOCK)]));
-        for runs in [
-            [(BLOCK, BLOCK), (7 * BLOCK, BLOCK)],
-            [(2 * BLOCK, BLOCK), (7 * BLOCK, 2 * BLOCK)],
-            [(2 * BLOCK, BLOCK), (7 * BLOCK, 0)],
-            [(2 * BLOCK, BLOCK), (3 * BLOCK, BLOCK)],
-            [(4 * BLOCK, BLOCK), (2 * BLOCK, BLOCK)],
-            [(2 * BLOCK, 3 * BLOCK), (4 * BLOCK, BLOCK)],
-            [(2 * BLOCK, BLOCK + 1), (7 * BLOCK, BLOCK)],
-            [(2 * BLOCK + 8, BLOCK), (7 * BLOCK, BLOCK)],
-            [(2 * BLOCK, BLOCK), (7 * BLOCK, u64::MAX - BLOCK + 1)],
-        ] {
-            assert!(!with(&runs), "{runs:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_held_lies_in_one_run() {
-        let kept = sample().kept.unwrap();
-        let held = |count| (0..10).filter(|block| kept.holds(block * BLOCK, count * BLOCK)).collect::<Vec<u64>>();
-        assert_eq!((held(1), held(2)), (vec![4, 6, 7], vec![6]));
-        assert_eq!(kept.len(), 3 * BLOCK);
+    fn entries_that_are_no_extents_are_passed_over() {
+        let extent = ExtentEntry { at: 1 << 20, len: 1 << 14, region: 3, offset: 0, table: 1, slots: 7 };
+        let mut kept = sample().kept.unwrap();
+        kept.extents.extend_from_slice(&extent.to_bytes());
+        kept.extents.extend_from_slice(&ExtentEntry::default().to_bytes());
+        assert_eq!(kept.extents().collect::<Vec<_>>(), [extent]);
     }
 }

@@ -70,7 +70,7 @@ impl State {
         let overlay = if header.log.epoch == 0 {
             Overlay::new(BaseSource(&storage)).unwrap()
         } else {
-            Overlay::under_log(&*storage, &header, BaseSource(&storage)).unwrap()
+            Overlay::under_log(&*storage, &header, BaseSource(&storage)).unwrap().0
         };
         let reader = Reader::with_overlay(overlay, header, Checks::Strict).unwrap();
         reader.check_published().unwrap();

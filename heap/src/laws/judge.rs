@@ -128,23 +128,26 @@ impl<'a> Judge<'a> {
         if expected != found {
             return Err(format!("commit {} is\n{found}and was\n{expected}", header.sequence));
         }
-        if history.kept.is_some_and(|kept| kept.sequence == header.sequence) {
-            self.way_back(disk.image(), header.sequence, position).map_err(|why| format!("the way back: {why}"))?;
+        if let Some(kept) = history.kept {
+            let lost = header.sequence - kept.sequence;
+            self.way_back(disk.image(), kept.sequence, lost, position)
+                .map_err(|why| format!("the way back from {}, losing {lost}: {why}", header.sequence))?;
         }
         self.good.known().insert(key);
         self.opened += 1;
         Ok(header.sequence)
     }
 
-    /// A migration that is the last commit can be rolled back, and the state is then that of the commit before it.
-    fn way_back(&self, image: Image, sequence: u64, position: usize) -> Verdict {
+    /// A migration can be rolled back with all that was committed since, and the state is then that of the commit before
+    /// it.
+    fn way_back(&self, image: Image, migrated: u64, lost: u64, position: usize) -> Verdict {
         let disk = self.story.disk(image);
         disk.revive();
-        simulated::rollback(&disk, &options()).map_err(|error| error.to_string())?;
+        simulated::rollback_losing(&disk, &options(), lost).map_err(|error| error.to_string())?;
         let heap = simulated::open(&disk, options()).map_err(|error| error.to_string())?;
         let found = dump(&heap.read());
         disk.kill();
-        match self.story.version_at(sequence - 1, position) {
+        match self.story.version_at(migrated - 1, position) {
             Some((_, expected)) if expected == found => Ok(()),
             expected => Err(format!("found\n{found}expected\n{expected:?}")),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::life::options;
 use crate::format::BLOCK;
 use crate::format::catalog::{Stream, TableKind};
-use crate::format::history::{KeptRun, ReceiptKind};
+use crate::format::history::ReceiptKind;
 use crate::kept::{Before, Flip, Moment};
 use crate::open::{self, Door};
 use crate::raw::laws::{Board, Item, Wide};
@@ -20,7 +20,7 @@ fn moment() -> Moment {
 }
 
 /// A heap with items, texts, a large value and free slots.
-fn build(heap: &Heap) -> Result<()> {
+pub(super) fn build(heap: &Heap) -> Result<()> {
     let mut tx = heap.write()?;
     let board = tx.root_or_insert("board", |tx| Ok(Board { commits: 0, items: tx.list()? }))?;
     let list = tx[board].items;
@@ -39,23 +39,23 @@ fn build(heap: &Heap) -> Result<()> {
     tx.commit().map(|_| ())
 }
 
-fn disk() -> Arc<SimulatedDisk> {
+pub(super) fn disk() -> Arc<SimulatedDisk> {
     let disk = SimulatedDisk::new(simulated::empty(7));
     build(&reopen(&disk)).unwrap();
     disk
 }
 
-fn reopen(disk: &Arc<SimulatedDisk>) -> Heap {
+pub(super) fn reopen(disk: &Arc<SimulatedDisk>) -> Heap {
     simulated::open(disk, options()).unwrap()
 }
 
-fn flip(heap: &Heap) -> Flip {
+pub(super) fn flip(heap: &Heap) -> Flip {
     let before = Before::of(&heap.shared.state().catalog, heap.shared.binder().registry());
     let receipt = moment().receipt(ReceiptKind::Migrated, 0, [1; 16], [2; 16]);
     Flip { before, replaced: Vec::new(), receipt }
 }
 
-fn items(tx: &Transaction<'_>) -> Vec<Ref<Item>> {
+pub(super) fn items(tx: &Transaction<'_>) -> Vec<Ref<Item>> {
     let board: Ref<Board> = tx.root("board").unwrap().unwrap();
     tx[tx[board].items].to_vec()
 }
@@ -72,7 +72,7 @@ fn convert(tx: &mut Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-fn migrate(heap: &Heap) -> Result<()> {
+pub(super) fn migrate(heap: &Heap) -> Result<()> {
     let flip = flip(heap);
     let mut tx = heap.write()?;
     convert(&mut tx)?;
@@ -80,13 +80,18 @@ fn migrate(heap: &Heap) -> Result<()> {
 }
 
 /// Streams, and extents with their offsets in the file.
-type Contents = (Vec<Vec<u8>>, Vec<(u64, Vec<u8>)>);
+pub(super) type Contents = (Vec<Vec<u8>>, Vec<(u64, Vec<u8>)>);
 
 /// The bytes of the streams that a migration changes, and where each extent lies with its bytes.
-fn contents(disk: &Arc<SimulatedDisk>) -> Contents {
+pub(super) fn contents(disk: &Arc<SimulatedDisk>) -> Contents {
     let mut file = vec![0; disk.len(File::Base).unwrap() as usize];
     disk.read_at(File::Base, 0, &mut file).unwrap();
-    let reader = Reader::open(&file[..], Path::new(""), Checks::Strict).unwrap();
+    contents_of(&file)
+}
+
+/// The same of a file.
+pub(super) fn contents_of(file: &[u8]) -> Contents {
+    let reader = Reader::open(file, Path::new(""), Checks::Strict).unwrap();
     let catalog = reader.catalog();
     let bytes = |at: u64, len: u64| file[at as usize..(at + len) as usize].to_vec();
     let streams = [Stream::Tables, Stream::Extents, Stream::Roots, Stream::Registry];
@@ -151,7 +156,7 @@ fn a_rollback_that_would_lose_commits_is_refused() {
         tx.commit().unwrap();
     }
     let error = refused(heap, &disk);
-    assert!(matches!(error, Error::MovedOn { commits: 2 }), "{error}");
+    assert!(matches!(error, Error::MovedOn { commits: 2, expected: 0, as_of: 2 }), "{error}");
     assert!(error.to_string().starts_with("2 commits were made since the migration; "), "{error}");
 }
 
@@ -187,13 +192,14 @@ fn a_second_migration_gives_up_what_the_first_one_kept() {
     let disk = disk();
     migrate(&reopen(&disk)).unwrap();
     let heap = reopen(&disk);
-    let first: Vec<KeptRun> = heap.history().unwrap().kept.unwrap().runs;
+    let first = only_kept(&heap);
     let before = contents(&disk);
     migrate(&heap).unwrap();
     drop(heap);
-    let second = reopen(&disk).history().unwrap();
-    assert_eq!(second.receipts.len(), 2);
-    assert!(second.kept.unwrap().runs.iter().all(|run| !first.contains(run)));
+    let heap = reopen(&disk);
+    assert_eq!(heap.history().unwrap().receipts.len(), 2);
+    assert!(only_kept(&heap).iter().all(|run| !first.contains(run)));
+    drop(heap);
     simulated::rollback(&disk, &options()).unwrap();
     assert_eq!(contents(&disk), before);
 }
@@ -263,13 +269,20 @@ fn room_that_is_kept_is_not_given_out() {
     add_values(&heap).unwrap();
     drop(heap);
     let (_, extents) = contents(&disk);
-    let kept = reopen(&disk).history().unwrap().kept.unwrap();
-    assert!(kept.len() >= 3 << 20);
-    assert!(extents.iter().all(|(at, _)| !kept.holds(*at, BLOCK)));
+    let heap = reopen(&disk);
+    assert!(heap.stats().kept_len >= 3 << 20);
+    let kept = only_kept(&heap);
+    let overlaps = |at: u64, len: u64| kept.iter().any(|(kept, kept_len)| at < kept + kept_len && *kept < at + len);
+    assert!(extents.iter().all(|(at, bytes)| !overlaps(*at, bytes.len() as u64)));
+}
+
+/// What only the catalog names that is kept: offsets in the file, and lengths.
+pub(super) fn only_kept(heap: &Heap) -> Vec<(u64, u64)> {
+    heap.shared.state().sharing.as_ref().unwrap().only_kept().collect()
 }
 
 /// Values of all sizes, in room of the file that was not used before or is used again.
-fn add_values(heap: &Heap) -> Result<()> {
+pub(super) fn add_values(heap: &Heap) -> Result<()> {
     for size in [3 << 20, 1 << 20, 20_000, 2000, 200, 20] {
         let mut tx = heap.write()?;
         for _ in 0..=(1 << 16) / size {

@@ -66,6 +66,8 @@ pub(super) struct Life {
     told: BTreeMap<usize, Told>,
     now: Told,
     from: usize,
+    /// The migration that can be rolled back.
+    migrated: Option<u64>,
 }
 
 /// How the heaps of the laws are opened.
@@ -76,8 +78,8 @@ pub(super) fn options() -> Options {
 impl Life {
     /// A heap on a disk that holds one, closed, with nothing known of it.
     pub(super) fn on(disk: Arc<SimulatedDisk>) -> Self {
-        let mut life =
-            Self { disk, heap: None, versions: Vec::new(), told: BTreeMap::new(), now: Told::default(), from: 0 };
+        let (versions, told, now) = (Vec::new(), BTreeMap::new(), Told::default());
+        let mut life = Self { disk, heap: None, versions, told, now, from: 0, migrated: None };
         life.tell();
         life
     }
@@ -117,6 +119,7 @@ impl Life {
         // What opening found was made durable by it.
         self.now = Told { durable: sequence, returned: sequence, begun: sequence };
         self.tell();
+        self.migrated = migrated(&heap);
         self.heap = Some(heap);
         Ok(())
     }
@@ -186,26 +189,35 @@ impl Life {
         done.map(|_| ())
     }
 
-    /// The last migration is rolled back, while nobody has the heap open; whether there was one, and nothing after it.
+    /// The last migration is rolled back, while nobody has the heap open, with all that was committed since; whether there
+    /// was one.
     pub(super) fn roll_back_migration(&mut self) -> Result<bool> {
         assert!(self.heap.is_none());
         let (before, next) = (self.now.returned, self.now.returned + 1);
-        let Some(old) = before.checked_sub(1).and_then(|old| self.version(old)).cloned() else { return Ok(false) };
-        self.version_begins(next, old);
-        let done = simulated::rollback(&self.disk, &options());
+        let Some(migrated) = self.migrated else { return Ok(false) };
+        let lost = before - migrated;
+        if lost > 0 {
+            match simulated::rollback(&self.disk, &options()) {
+                Err(Error::MovedOn { commits, expected: 0, as_of }) => {
+                    assert_eq!((commits, as_of), (lost, migrated - 1));
+                }
+                Err(error) if self.disk.failed().is_some() => return Err(error),
+                done => panic!("{done:?}, and {lost} commits were made since"),
+            }
+        }
+        let eve = self.version(migrated - 1).expect("the state before the migration is known").clone();
+        self.version_begins(next, eve);
+        let done = simulated::rollback_losing(&self.disk, &options(), lost);
         match &done {
             Ok(done) => {
-                assert_eq!(done.sequence.number(), next);
+                assert_eq!((done.sequence.number(), done.as_of.number(), done.lost), (next, migrated - 1, lost));
                 self.now = Told { durable: next, returned: next, begun: next };
             }
-            Err(Error::NoRoom(_) | Error::MovedOn { .. } | Error::NothingKept { .. }) => self.now.begun = before,
+            Err(Error::NoRoom(_)) => self.now.begun = before,
             Err(_) => {}
         }
         self.tell();
-        match done {
-            Err(Error::MovedOn { .. } | Error::NothingKept { .. }) => Ok(false),
-            done => done.map(|_| true),
-        }
+        done.map(|_| true)
     }
 
     /// From here on the disk may hold this state as this commit.
@@ -226,6 +238,7 @@ impl Life {
     ) -> Result<()> {
         let heap = self.heap.take().expect("the heap is open");
         let done = self.commit_to(&heap, durability, change, finish);
+        self.migrated = migrated(&heap);
         self.heap = Some(heap);
         done
     }
@@ -321,6 +334,11 @@ impl Drop for Life {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The migration that a heap can be rolled back from.
+fn migrated(heap: &Heap) -> Option<u64> {
+    heap.shared.state().catalog.history().kept.as_ref().map(|kept| kept.sequence)
 }
 
 fn heap_sequence(tx: &Transaction<'_>) -> u64 {

@@ -11,6 +11,7 @@ mod life;
 mod opening;
 #[cfg(planted)]
 mod planted;
+mod way_back;
 mod workload;
 
 use std::io;

@@ -20,7 +20,14 @@ fn found(bug: Bug, laws: &[Law]) -> Option<(Law, u64, String)> {
 /// Each of these breaks a migration, also where nothing else would show it.
 #[test]
 fn the_law_of_migrations_finds_what_breaks_them() {
-    for bug in [Bug::FreshExtentsNotSynced, Bug::KeptRunsReusedAtOnce, Bug::NewExtentsFreedEarly] {
+    for bug in [
+        Bug::FreshExtentsNotSynced,
+        Bug::KeptRunsReusedAtOnce,
+        Bug::NewExtentsFreedEarly,
+        Bug::SharedExtentsWrittenInPlace,
+        Bug::MovedExtentsNotSynced,
+        Bug::LeftRoomReused,
+    ] {
         let (_, seed, why) = found(bug, &[MIGRATING]).unwrap_or_else(|| panic!("{bug:?} is not found"));
         println!("{bug:?}, seed {seed}: {}", why.chars().take(160).collect::<String>().escape_debug());
     }

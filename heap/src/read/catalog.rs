@@ -76,6 +76,8 @@ pub struct Catalog {
     extents: Vec<Extent>,
     roots: Vec<Root>,
     history: History,
+    /// The extents of the catalog that is kept.
+    kept: Vec<Extent>,
     /// Position in `regions` by number, [`NONE`] for a region not in use.
     by_number: Vec<u32>,
     shift: u32,
@@ -92,12 +94,12 @@ impl Catalog {
     /// # Errors
     /// Names the entry that cannot be.
     pub fn parse<S: Source + ?Sized>(source: &S, root: CatalogRoot, file_len: u64) -> Result<Self> {
-        let history = read_history(source, root.streams[Stream::History as usize], file_len)?;
-        let catalog = Self::read(source, root, history, file_len)?;
-        check_overlap(&catalog.root, &catalog.extents, catalog.history.kept.as_ref())?;
+        let history = read_history(source, root.streams[Stream::History as usize])?;
+        let mut catalog = Self::read(source, root, history, file_len)?;
         if let Some(kept) = &catalog.history.kept {
-            check_kept(kept).map_err(of_catalog_before)?;
+            catalog.kept = extents_of_kept(kept, file_len).map_err(of_catalog_before)?;
         }
+        check_overlap(&catalog.root, &catalog.extents, &catalog.kept)?;
         Ok(catalog)
     }
 
@@ -117,7 +119,8 @@ impl Catalog {
         for (position, region) in regions.iter().enumerate() {
             by_number[region.number as usize] = position as u32;
         }
-        let catalog = Self { root, registry, tables, regions, extents, roots, history, by_number, shift };
+        let catalog =
+            Self { root, registry, tables, regions, extents, roots, history, kept: Vec::new(), by_number, shift };
         catalog.check_roots()?;
         Ok(catalog)
     }
@@ -171,6 +174,18 @@ impl Catalog {
     /// What migrations did, and what is kept of the catalog before the last one.
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// The extents of the catalog that is kept, in ascending order of region and offset. This catalog names those of them
+    /// too that no commit has changed anything in since.
+    pub fn kept_extents(&self) -> &[Extent] {
+        &self.kept
+    }
+
+    /// Bytes of the file that only the catalog that is kept names.
+    pub fn kept_len(&self) -> u64 {
+        let own: HashSet<u64> = self.extents.iter().map(|extent| extent.entry.at).collect();
+        self.kept.iter().filter(|extent| !own.contains(&extent.entry.at)).map(|extent| extent.entry.len).sum()
     }
 
     /// Binary logarithm of the distance of regions in an arena that holds this heap, at least 21.
@@ -327,21 +342,18 @@ fn read_registry<S: Source + ?Sized>(source: &S, run: Run) -> Result<Registry> {
     Registry::from_archive(&archive).map_err(|error| damaged(at, error.to_string()))
 }
 
-fn read_history<S: Source + ?Sized>(source: &S, run: Run, file_len: u64) -> Result<History> {
+fn read_history<S: Source + ?Sized>(source: &S, run: Run) -> Result<History> {
     let at = Place::Catalog { structure: "history", index: 0 };
     if run.len > MAX_HISTORY {
         return Err(damaged(at, "the history is too long"));
     }
     let mut bytes = zeroed(run.len)?;
     read_exact(source, run.at, &mut bytes)?;
-    History::parse(&bytes, file_len).map_err(|fault| Error::Corrupt { at, what: Corruption::Catalog(fault) })
+    History::parse(&bytes).map_err(|fault| Error::Corrupt { at, what: Corruption::Catalog(fault) })
 }
 
-/// The catalog as it was: its streams are those of a heap, and what is kept of the file lies in its extents.
-///
-/// Extents that it shares with the catalog as it is may be elsewhere since, or be gone with the end of the file: then
-/// commits were made since, and there is no way back.
-fn check_kept(kept: &Kept) -> Result<()> {
+/// The extents of the catalog as it was, whose streams are those of a heap.
+fn extents_of_kept(kept: &Kept, file_len: u64) -> Result<Vec<Extent>> {
     let mut streams = Vec::new();
     let mut root = CatalogRoot::default();
     for (stream, bytes) in [
@@ -353,13 +365,9 @@ fn check_kept(kept: &Kept) -> Result<()> {
         root.streams[stream as usize] = Run { at: streams.len() as u64, capacity: 0, len: bytes.len() as u64 };
         streams.extend_from_slice(bytes);
     }
-    let before = Catalog::read(&streams, root, History::default(), u64::MAX)?;
-    check_overlap(&before.root, &before.extents, None)?;
-    let held = before.extents.iter().filter(|extent| kept.holds(extent.entry.at, extent.entry.len));
-    if held.map(|extent| extent.entry.len).sum::<u64>() != kept.len() {
-        return Err(damaged_entry("history", 0, "what is kept of the file is not what the catalog before named"));
-    }
-    Ok(())
+    let before = Catalog::read(&streams, root, History::default(), file_len)?;
+    check_overlap(&before.root, &before.extents, &[])?;
+    Ok(before.extents)
 }
 
 /// A place in the catalog before the migration is none in this one.
@@ -372,8 +380,9 @@ fn of_catalog_before(error: Error) -> Error {
     }
 }
 
-/// No two of the headers, the root, the streams, the extents and what is kept share a block.
-fn check_overlap(root: &CatalogRoot, extents: &[Extent], kept: Option<&Kept>) -> Result<()> {
+/// No two of the headers, the root, the streams, the extents and the kept extents share a block; but an extent may be
+/// one of the kept ones, as a whole and at its place in the arena.
+fn check_overlap(root: &CatalogRoot, extents: &[Extent], kept: &[Extent]) -> Result<()> {
     let mut runs: Vec<(u64, u64, Place)> = Vec::with_capacity(extents.len() + root.streams.len());
     for (number, run) in root.streams.iter().enumerate().filter(|(_, run)| run.capacity > 0) {
         runs.push((run.at, run.capacity, Place::Catalog { structure: "stream", index: number as u64 }));
@@ -382,8 +391,14 @@ fn check_overlap(root: &CatalogRoot, extents: &[Extent], kept: Option<&Kept>) ->
         let place = Place::Catalog { structure: "extent", index: extent.number.into() };
         runs.push((extent.entry.at, extent.entry.len, place));
     }
-    for (number, run) in kept.into_iter().flat_map(|kept| kept.runs.iter().enumerate()) {
-        runs.push((run.at, run.len, Place::Catalog { structure: "kept run", index: number as u64 }));
+    let place = |extent: &ExtentEntry| (extent.at, extent.len, extent.region, extent.offset);
+    let mut own = HashSet::new();
+    if !kept.is_empty() {
+        own.extend(extents.iter().map(|extent| place(&extent.entry)));
+    }
+    for extent in kept.iter().filter(|extent| !own.contains(&place(&extent.entry))) {
+        let place = Place::Catalog { structure: "kept extent", index: extent.number.into() };
+        runs.push((extent.entry.at, extent.entry.len, place));
     }
     runs.sort_unstable_by_key(|run| run.0);
     for pair in runs.windows(2) {

@@ -8,7 +8,7 @@ use migrate::{Registry, Schema, Shape, TypeDescriptor, TypeIndex};
 use crate::format::catalog::{CatalogRoot, ExtentEntry, ROOT_AT, RootEntry, Run, Stream, TableEntry, TableKind};
 use crate::format::handle::Handle;
 use crate::format::header::{ByteOrder, FileState, Header, LogStart, MINOR};
-use crate::format::history::{DroppedField, History, Kept, KeptRun, Receipt, ReceiptKind, TypeReceipt};
+use crate::format::history::{DroppedField, History, Kept, Receipt, ReceiptKind, TypeReceipt};
 use crate::format::slot::{self, CLASSES, Kind};
 use crate::format::{BLOCK, REGION, whole_blocks};
 
@@ -280,9 +280,7 @@ impl Fixture {
 
     /// Appends the regions to the file of the heap that this one became by the commit `sequence`.
     fn keep(&self, file: &mut Vec<u8>, sequence: u64) -> History {
-        let at = file.len() as u64;
         let extents = self.lay_out(file);
-        let len = file.len() as u64 - at;
         let kept = Kept {
             sequence,
             byte_order: None,
@@ -290,7 +288,6 @@ impl Fixture {
             extents: extents.iter().flat_map(ExtentEntry::to_bytes).collect(),
             roots: self.roots.iter().flat_map(RootEntry::to_bytes).collect(),
             registry: self.registry.to_archive(),
-            runs: Vec::from_iter((len > 0).then_some(KeptRun { at, len })),
         };
         let dropped = vec![DroppedField { name: "due".into(), shape: "u32".into() }];
         let census = vec!["id u64 → u128: 3 values".into()];

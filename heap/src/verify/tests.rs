@@ -7,7 +7,7 @@ use migrate::{
 use super::*;
 use crate::error::Error;
 use crate::format::BLOCK;
-use crate::format::catalog::RootEntry;
+use crate::format::catalog::{EXTENT_ENTRY, ExtentEntry, RootEntry};
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::header::ByteOrder as HeaderOrder;
 use crate::format::history::{History, Kept};
@@ -166,18 +166,33 @@ fn what_is_kept_must_be_a_heap_that_lies_apart_from_this_one() {
     fn kept(history: &mut History) -> &mut Kept {
         history.kept.as_mut().unwrap()
     }
+    /// Changes the first extent of the catalog that is kept.
+    fn first(history: &mut History, change: fn(&mut ExtentEntry)) {
+        let kept = kept(history);
+        let mut extent = kept.extents().next().unwrap();
+        change(&mut extent);
+        kept.extents[..EXTENT_ENTRY].copy_from_slice(&extent.to_bytes());
+    }
     assert_eq!(attack_history(|_| {}).unwrap().records, 3);
     assert_eq!(attack_history(|history| history.kept = None).unwrap().records, 3);
-    let cases: [Case<History>; 8] = [
-        ("run in a live extent", "overlaps", |history| kept(history).runs[0].at -= BLOCK),
-        ("run behind the file", "history", |history| kept(history).runs[0].len += 64 * BLOCK),
-        ("run in another stream", "overlaps", |history| kept(history).runs[0].len += BLOCK),
-        ("run within an extent", "not what the catalog before named", |history| kept(history).runs[0].len -= BLOCK),
+    let cases: [Case<History>; 9] = [
+        ("extent in a live one", "overlaps", |history| first(history, |extent| extent.at -= BLOCK)),
+        ("extent in another's place", "overlaps", |history| first(history, |extent| extent.at = 3 * BLOCK)),
+        ("extent behind the file", "the catalog before the migration", |history| {
+            first(history, |extent| extent.at = 1 << 30);
+        }),
+        ("extent in another", "overlaps", |history| first(history, |extent| extent.at += BLOCK)),
+        ("extent longer than its region", "the catalog before the migration", |history| {
+            first(history, |extent| extent.len += 64 * BLOCK);
+        }),
         ("table", "table", |history| kept(history).tables[0] = 9),
         ("extent", "extent", |history| kept(history).extents.truncate(47)),
         ("root", "root", |history| kept(history).roots[8] = 77),
         ("registry", "the catalog before the migration: table 0: shape", |history| kept(history).registry.clear()),
     ];
+    // At the place of the live extent of the same region, it is one and the same.
+    let shared = attack_history(|history| first(history, |extent| extent.at = 2 * BLOCK));
+    assert_eq!(shared.unwrap().records, 3);
     for (name, says, damage) in cases {
         let refused = attack_history(damage).expect_err(name).to_string();
         assert!(refused.contains(says), "{name}: {refused}");

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heap::{Durability, Heap, Options};
-use tests::bank::{self, Bulk, Random};
+use heap::{Durability, Heap, Options, Types};
+use tests::bank::{self, Account, Bank, Bulk, Random, Walker};
 
 /// What the words say.
 struct Wishes {
@@ -17,6 +17,8 @@ struct Wishes {
     seed: u64,
     /// The heap is opened through the mapped door.
     mapped: bool,
+    /// A bank as it was before is migrated.
+    migrate: bool,
     /// One transaction in so many is of strength Disk.
     disk: u64,
     bulk: Bulk,
@@ -36,6 +38,7 @@ fn wishes() -> Wishes {
         heap,
         seed: 1,
         mapped: false,
+        migrate: false,
         disk: 8,
         bulk: Bulk::Never,
         told: 1,
@@ -49,6 +52,7 @@ fn wishes() -> Wishes {
         match name {
             "seed" => wishes.seed = number,
             "mapped" => wishes.mapped = number == 1,
+            "migrate" => wishes.migrate = number == 1,
             "disk" => wishes.disk = number,
             "bulk" => wishes.bulk = Bulk::OneIn(number),
             "told" => wishes.told = number,
@@ -74,7 +78,8 @@ fn open(wishes: &Wishes, options: Options) -> heap::Result<Heap> {
 fn main() -> heap::Result<()> {
     let wishes = wishes();
     let Wishes { log_target, log_limit, .. } = wishes;
-    let options = Options { log_target, log_limit, wait: Duration::from_secs(5), ..Options::default() };
+    let types = if wishes.migrate { Some(Types::of::<(Bank, Account, Walker)>()?) } else { None };
+    let options = Options { log_target, log_limit, types, wait: Duration::from_secs(5), ..Options::default() };
     let heap = Arc::new(open(&wishes, options)?);
     let bank = bank::found(&heap)?;
     if wishes.checkpoint > 0 {

@@ -9,6 +9,7 @@ mod harness;
 mod images;
 mod kill;
 mod live_dump;
+mod lost_commits;
 mod migrate_command;
 mod migration;
 mod terminal;

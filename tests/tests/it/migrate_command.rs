@@ -259,6 +259,76 @@ fn answers_with_a_slip_are_refused() {
     assert_migrated(&folder);
 }
 
+const MOVED_ON: &str = "\
+error[IMG-0710]: 41 commits were made since the migration; rolling back would lose them; nothing was changed
+  cause: old extents are kept as they were at commit 1
+  help:  --lose-commits 41   confirms;   or migrate back with a down hook or an inverse plan
+";
+
+/// A program that goes on with the migrated heap: each commit changes a title and another node's score.
+fn go_on(folder: &Folder, commits: u64) {
+    let heap = Heap::open_as::<after::Board>(folder.file("board.heap")).unwrap();
+    for number in 0..commits {
+        let mut tx = heap.write().unwrap();
+        let board = tx.root::<after::Board>("board").unwrap().unwrap();
+        let (one, other) = (number % NODES, (number + 1) % NODES);
+        let (one, other) = (tx[tx[board].nodes][one as usize], tx[tx[board].nodes][other as usize]);
+        tx[one].title = tx.text(&format!("title {number}")).unwrap();
+        tx[other].score += 1.0;
+        tx.commit().unwrap();
+    }
+}
+
+#[test]
+fn commits_that_were_made_since_are_lost_when_their_number_is_said() {
+    let folder = folder();
+    write_answers(&folder, ANSWERS);
+    let nodes = |folder: &Folder| {
+        folder.image(&["export", "board.heap", "--format", "jsonl", "--force", "-o", "board.jsonl"]).done();
+        fs::read_to_string(folder.file("board.jsonl")).unwrap()
+    };
+    let eve = nodes(&folder);
+    migrate(&folder, "1.5", &["--yes"]).done();
+    go_on(&folder, 41);
+    let heap = fs::read(folder.file("board.heap")).unwrap();
+    let now = nodes(&folder);
+    assert!(now != eve);
+    let said = folder.image(&["info", "board.heap"]).done();
+    let line = said.lines().find(|line| line.starts_with("  way back  to ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains(" as of commit 1; migrated ") && line.ends_with(", 41 commits since"), "{said}");
+    let info = folder.image(&["info", "board.heap", "--json"]).json();
+    assert_eq!((&info["way_back"]["as_of"], &info["way_back"]["commits"]), (&1.into(), &41.into()));
+    assert!(info["stats"]["kept_bytes"].as_u64() > Some(0));
+    let errors = folder.image(&["migrate", "board.heap", "--rollback"]).failed(3, "IMG-0710");
+    assert_eq!(errors, MOVED_ON);
+    for slip in ["40", "42", "1"] {
+        let errors =
+            folder.image(&["migrate", "board.heap", "--rollback", "--lose-commits", slip]).failed(3, "IMG-0710");
+        let says = format!("41 commits were made since the migration, not {slip}; nothing was changed\n");
+        assert!(errors.contains(&says) && errors.contains("--lose-commits 41   confirms"), "{errors}");
+    }
+    folder.image(&["migrate", "board.heap", "--lose-commits", "41"]).failed(2, "IMG-0201");
+    assert!(nodes(&folder) == now);
+    // Looking for the log's end renews the header and nothing else.
+    assert!(fs::read(folder.file("board.heap")).unwrap()[16384..] == heap[16384..]);
+    let said = folder.image(&["migrate", "board.heap", "--rollback", "--lose-commits", "41"]).done();
+    assert!(said.starts_with("rolled back to ") && said.contains(" (commit 1) in "), "{said}");
+    assert!(said.ends_with(" ms; 41 commits were made since, and are lost\n"), "{said}");
+    assert!(nodes(&folder) == eve);
+    folder.image(&["verify", "board.heap"]).done();
+    let info = folder.image(&["info", "board.heap", "--history", "--json"]).json();
+    assert_eq!((&info["sequence"], &info["way_back"]), (&44.into(), &serde_json::Value::Null));
+    assert_eq!((&info["history"][1]["kind"], &info["history"][1]["sequence"]), (&"rolled-back".into(), &44.into()));
+    folder.image(&["migrate", "board.heap", "--rollback", "--lose-commits", "41"]).failed(5, "IMG-0711");
+    // Back to the new types, and back again with nothing lost.
+    migrate(&folder, "1.5", &["--yes"]).done();
+    let errors = folder.image(&["migrate", "board.heap", "--rollback", "--lose-commits", "3"]).failed(3, "IMG-0710");
+    assert!(errors.contains("0 commits were made since the migration, not 3"), "{errors}");
+    let said = folder.image(&["migrate", "board.heap", "--rollback"]).done();
+    assert!(said.ends_with("; 0 commits were made since, none lost\n"), "{said}");
+    assert!(nodes(&folder) == eve);
+}
+
 fn write_answers_to(folder: &Folder, name: &str, text: &str) {
     fs::write(folder.file(name), text).unwrap();
 }

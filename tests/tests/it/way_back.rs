@@ -89,7 +89,7 @@ fn a_rollback_says_as_json_what_it_did() {
     let folder = Folder::new();
     migrated(&folder, |_| {});
     let report = json(&folder, &["migrate", "scores.heap", "--rollback"]);
-    assert_eq!((&report["sequence"], &report["as_of"]), (&8.into(), &6.into()));
+    assert_eq!((&report["sequence"], &report["as_of"], &report["lost"]), (&8.into(), &6.into(), &0.into()));
     assert_eq!(
         (report["from"].as_str().unwrap(), report["to"].as_str().unwrap()),
         (&*"02".repeat(16), &*"01".repeat(16))
@@ -104,6 +104,9 @@ fn a_rollback_that_would_lose_commits_is_refused() {
     assert!(said.contains("41 commits were made since the migration; rolling back would lose them"), "{said}");
     assert!(said.contains("nothing was changed") && said.contains("down hook"), "{said}");
     assert_eq!(width(&folder.file("scores.heap")), 8);
+    let report = json(&folder, &["migrate", "scores.heap", "--rollback", "--lose-commits", "41"]);
+    assert_eq!((&report["lost"], &report["as_of"], &report["sequence"]), (&41.into(), &6.into(), &49.into()));
+    assert_eq!(width(&folder.file("scores.heap")), 4);
 }
 
 /// It would be the heap after the rollback, and nobody has looked at its values since the migration.

@@ -7,7 +7,7 @@ use heap::format::catalog::{
 use heap::format::frame::{self, FRAME_HEADER, FrameHeader, Operation, SEGMENT_HEADER, SegmentHeader};
 use heap::format::handle::{self, Handle};
 use heap::format::header::{self, ByteOrder, FileState, Header, LogStart, PAGE};
-use heap::format::history::{self, DroppedField, History, Kept, KeptRun, Receipt, ReceiptKind, TypeReceipt};
+use heap::format::history::{self, DroppedField, History, Kept, Receipt, ReceiptKind, TypeReceipt};
 use heap::format::slot::{self, CLASSES, Kind};
 use heap::format::{BLOCK, MAX_REGIONS, REGION};
 
@@ -266,8 +266,8 @@ fn check_catalog(tables: &[Table]) -> Result {
 
 /// A history of one receipt, and what it is made of, each part from where the one around it ends.
 fn check_history(tables: &[Table]) -> Result {
-    let [history, receipt, described, text, kept, run] = tables else {
-        return Err("the history has six tables".into());
+    let [history, receipt, described, text, kept] = tables else {
+        return Err("the history has five tables".into());
     };
 
     let dropped = DroppedField { name: "dropped".into(), shape: "u32".into() };
@@ -284,8 +284,6 @@ fn check_history(tables: &[Table]) -> Result {
         program: "a program".into(),
         types,
     };
-    let runs =
-        vec![KeptRun { at: 0x0303_0303_0000, len: 0x0404_0000 }, KeptRun { at: 0x0505_0505_0000, len: 0x0606_0000 }];
     let held = Kept {
         sequence: 0x3837_3635_3433_3231,
         byte_order: Some(ByteOrder::Little),
@@ -293,7 +291,6 @@ fn check_history(tables: &[Table]) -> Result {
         extents: vec![0x42; 0x42],
         roots: vec![0x43; 0x41],
         registry: vec![0x44; 0x44],
-        runs,
     };
     let whole = History { receipts: vec![sample.clone()], kept: Some(held.clone()) }.to_bytes();
     let with = |receipts: Vec<Receipt>| History { receipts, kept: None }.to_bytes();
@@ -359,7 +356,6 @@ fn check_history(tables: &[Table]) -> Result {
         &[("length in bytes", &9_u32.to_le_bytes()), ("characters", b"a program\0\0\0")],
     )?;
     let bytes = &whole[one.len()..];
-    let run_bytes: Vec<u8> = held.runs.iter().flat_map(|run| [run.at, run.len]).flat_map(u64::to_le_bytes).collect();
     let padded = |stream: &Vec<u8>| [&stream[..], &vec![0; stream.len().next_multiple_of(8) - stream.len()]].concat();
     let streams = [&held.tables, &held.extents, &held.roots, &held.registry].map(padded).concat();
     check_structure(
@@ -371,15 +367,10 @@ fn check_history(tables: &[Table]) -> Result {
             ("length of the extents", &0x42_u64.to_le_bytes()),
             ("length of the roots", &0x41_u64.to_le_bytes()),
             ("length of the registry", &0x44_u64.to_le_bytes()),
-            ("number of runs", &2_u32.to_le_bytes()),
+            ("reserved", &[0; 4]),
             ("byte order of the records as it was", &[1, 0, 0, 0]),
-            ("the runs", &[run_bytes.clone(), streams].concat()),
+            ("these four streams", &streams),
         ],
-    )?;
-    check_structure(
-        run,
-        &run_bytes[..16],
-        &[("offset in the file", &held.runs[0].at.to_le_bytes()), ("length in bytes", &held.runs[0].len.to_le_bytes())],
     )
 }
 
