@@ -118,6 +118,14 @@ pub struct Description {
     pub elements: Vec<(TypeId, Shape)>,
 }
 
+impl Description {
+    /// The shape of the type that was described as the element of a list.
+    pub(crate) fn shape_of_element<T: Field>(&self) -> Option<&Shape> {
+        let id = TypeId::of::<T>();
+        self.elements.iter().find(|(known, _)| *known == id).map(|(_, shape)| shape)
+    }
+}
+
 impl Describer {
     /// Describes a record type.
     ///
@@ -147,6 +155,13 @@ impl Describer {
     /// As [`describe`](Describer::describe).
     pub fn describe_element<T: Field>() -> Result<Description> {
         let mut describer = Self::default();
+        describer.element::<T>();
+        describer.finish()
+    }
+
+    /// Describes a type of which a hook reads old values.
+    pub(crate) fn describe_old_element<T: Field>() -> Result<Description> {
+        let mut describer = Self { purpose: Purpose::Old, ..Self::default() };
         describer.element::<T>();
         describer.finish()
     }

@@ -5,8 +5,10 @@
 //! one commit flips. The program's [hooks](hook) run within that commit.
 
 mod apply;
+mod change;
 mod gate;
 mod hook;
+mod old;
 mod outside;
 mod parallel;
 mod progress;
@@ -19,4 +21,5 @@ pub(crate) use apply::Migration;
 pub(crate) use gate::pass;
 pub(crate) use hook::Hook;
 pub(crate) use hook::IntoHook;
+pub use old::OldRecord;
 pub use progress::{OnProgress, Progress};
