@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use migrate::{Answers, Body, BodyStep, Field, Plan, Shape, Source, TypeStep};
+use migrate::{Answers, Body, BodyStep, Field, Fields, Plan, Shape, Source, TypeStep};
 
 /// The parts of a type that come and go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ impl Change {
         let TypeStep { old: Some(old), new: Some(new), body, .. } = &plan.types[step] else { return change };
         match (body, &plan.old.types[*old].body, &plan.new.types[*new].body) {
             (BodyStep::Struct(fields), Body::Struct(before), Body::Struct(after)) => {
-                change.fields(plan, fields, before, after, "");
+                change.fields(plan, fields, (before, ""), (after, ""));
             }
             (BodyStep::Enum(steps), Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
                 let mut is_new = vec![true; after.len()];
@@ -52,8 +52,9 @@ impl Change {
                         continue;
                     };
                     is_new[position] = false;
-                    let prefix = format!("::{}.", variant.name);
-                    change.fields(plan, &step.fields, &variant.fields, &after[position].fields, &prefix);
+                    let other = &after[position];
+                    let prefixes = [variant, other].map(|variant| format!("::{}.", variant.name));
+                    change.fields(plan, &step.fields, (&variant.fields, &prefixes[0]), (&other.fields, &prefixes[1]));
                 }
                 let added = after.iter().zip(is_new).filter(|(_, is_new)| *is_new);
                 change.added.extend(added.map(|(it, _)| Part { name: format!("::{}", it.name), shape: None }));
@@ -63,21 +64,22 @@ impl Change {
         change
     }
 
-    fn fields(&mut self, plan: &Plan, fields: &migrate::Fields, old: &[Field], new: &[Field], prefix: &str) {
+    /// Fields come with what stands before their names.
+    fn fields(&mut self, plan: &Plan, fields: &Fields, old: (&[Field], &str), new: (&[Field], &str)) {
         for step in fields.made.iter().filter(|step| !matches!(step.source, Source::Field { .. })) {
-            let field = &new[step.field];
-            self.added.push(Part { name: format!("{prefix}{}", field.name), shape: Some(field.shape.clone()) });
+            let field = &new.0[step.field];
+            self.added.push(Part { name: format!("{}{}", new.1, field.name), shape: Some(field.shape.clone()) });
         }
         for dropped in &fields.dropped {
-            if let Some((name, field)) = at_path(plan, old, &dropped.path) {
-                self.dropped.push(Part { name: format!("{prefix}{name}"), shape: Some(field.shape.clone()) });
+            if let Some((name, field)) = at_path(plan, old.0, &dropped.path) {
+                self.dropped.push(Part { name: format!("{}{name}", old.1), shape: Some(field.shape.clone()) });
             }
         }
     }
 }
 
 /// The old field at a path of positions, and its name with those of the structs around it.
-pub(crate) fn at_path<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(String, &'a Field)> {
+fn at_path<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(String, &'a Field)> {
     let (last, around) = path.split_last()?;
     let mut fields = old;
     let mut name = String::new();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use migrate::{Answers, Findings, Plan, Question, Registry};
 
 use super::apply::{self, TableWork};
-use super::registry;
+use super::{receipt, registry};
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::header::Header;
@@ -110,6 +110,7 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
         .filter_map(|table| if let TableKind::Records(shape) = table.entry.kind { Some(shape as usize) } else { None })
         .collect();
     let registry = registry::migrated(catalog.registry(), &plan, |number| tables.contains(&number))?;
+    receipt::note_reserved(&mut plan, catalog.history());
     Ok(Some((plan, registry)))
 }
 
