@@ -244,18 +244,125 @@ fn a_type_that_nobody_names_comes_and_goes() {
     }
 }
 
+/// Types that come and go with their records.
+mod audits {
+    use heap::{Bytes, List, Map, Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Part {
+        pub number: u64,
+    }
+
+    #[derive(Record)]
+    pub struct Audit {
+        pub note: Text,
+        pub tags: List<Text>,
+        pub counts: Map<Text, u64>,
+        pub data: Bytes,
+        pub part: Ref<Part>,
+        pub before: Option<Ref<Audit>>,
+    }
+
+    pub mod held {
+        use heap::{Record, Ref};
+
+        #[derive(Record)]
+        pub struct Holder {
+            pub audit: Option<Ref<super::Audit>>,
+        }
+    }
+
+    pub mod freed {
+        use heap::Record;
+
+        #[derive(Record)]
+        #[record(dropped("audit"))]
+        pub struct Holder {
+            pub number: u64,
+        }
+    }
+}
+
 #[test]
-fn a_type_with_records_is_not_dropped_by_an_answer() {
+fn a_type_is_dropped_with_its_records_by_an_answer() {
+    use audits::{Audit, Part, freed, held};
     let folder = Folder::new();
-    let heap = open::<(narrow::Part, narrow::Other)>(&folder.heap());
+    let heap = open::<(Part, Audit, held::Holder)>(&folder.heap());
     let mut tx = heap.write().unwrap();
-    tx.insert(narrow::Part { number: 1 }).unwrap();
-    tx.insert(narrow::Other { number: 1 }).unwrap();
+    let part = tx.insert(Part { number: 1 }).unwrap();
+    let mut before = None;
+    for number in 0..500 {
+        let (note, tags, counts) = (tx.text("a note of some length").unwrap(), tx.list().unwrap(), tx.map().unwrap());
+        for tag in 0..number % 40 {
+            let tag = tx.text(&format!("a tag of some length {tag}")).unwrap();
+            tags.push(&mut tx, tag).unwrap();
+        }
+        let key = tx.text(&format!("a key of some length {number}")).unwrap();
+        counts.insert(&mut tx, key, number).unwrap();
+        // Some have extents of their own.
+        let data = tx.bytes(&vec![7; if number == 3 { 5 << 20 } else { number as usize }]).unwrap();
+        before = Some(tx.insert(Audit { note, tags, counts, data, part, before }).unwrap());
+    }
+    tx.set_root("last", before.unwrap()).unwrap();
+    tx.set_root("part", part).unwrap();
+    tx.insert(held::Holder { audit: before }).unwrap();
     tx.commit().unwrap();
     drop(heap);
-    let refused = open_answered::<wide::Part>(&folder.heap(), "drop_types = [\"Other\"]").unwrap_err();
-    assert!(refused.to_string().contains("remove them first"), "{refused}");
-    assert_eq!(open::<wide::Part>(&folder.heap()).stats().records, 2);
+
+    let answers = "drop_types = [\"Audit\"]";
+    // The heap's other types, named or not, still speak of it; or the program does.
+    let refused = open_answered::<Part>(&folder.heap(), answers).unwrap_err();
+    assert!(refused.to_string().contains("Holder holds or refers to some"), "{refused}");
+    let refused = open_answered::<Audit>(&folder.heap(), answers).unwrap_err();
+    assert!(refused.to_string().contains("the program has a type of this name"), "{refused}");
+    assert_eq!(open::<(Part, Audit)>(&folder.heap()).stats().records, 502);
+
+    let heap = open_answered::<(Part, freed::Holder)>(&folder.heap(), answers).unwrap();
+    assert_eq!(heap.stats().records, 2);
+    let read = heap.read();
+    assert_eq!(read.root_names(), ["part"]);
+    assert_eq!(read[read.root::<Part>("part").unwrap().unwrap()].number, 1);
+    drop(read);
+    let receipt = heap.history().unwrap().receipts.pop().unwrap();
+    let audit = receipt.types.iter().find(|told| told.name == "Audit").unwrap();
+    assert_eq!(
+        (audit.records, &audit.census[..]),
+        (500, &["- the type and its records".to_owned(), "- the root \"last\"".to_owned()][..])
+    );
+    drop(heap);
+    // What they owned went with them, and what is left is a heap.
+    let heap = open::<(Part, freed::Holder)>(&folder.heap());
+    assert_eq!(heap.stats().slots_live, 2);
+    drop(heap);
+
+    heap::rollback(folder.heap()).unwrap();
+    let heap = open::<(Part, Audit, held::Holder)>(&folder.heap());
+    let read = heap.read();
+    let mut last = Some(read.root::<Audit>("last").unwrap().unwrap());
+    let mut count = 0;
+    while let Some(audit) = last {
+        let audit = &read[audit];
+        assert_eq!((&read[audit.note], read[audit.part].number), ("a note of some length", 1));
+        last = audit.before;
+        count += 1;
+    }
+    assert_eq!(count, 500);
+    drop(read);
+    drop(heap);
+
+    // Without another change of types, too; and the type comes back as a new one.
+    drop(open_answered::<freed::Holder>(&folder.heap(), answers).unwrap());
+    heap::keep(folder.heap()).unwrap();
+    let heap = open::<(Part, Audit, freed::Holder)>(&folder.heap());
+    assert_eq!((heap.stats().records, heap.read().count::<Audit>().unwrap()), (2, 0));
+    let mut tx = heap.write().unwrap();
+    let part = tx.root::<Part>("part").unwrap().unwrap();
+    let (note, tags, counts) = (tx.text("new").unwrap(), tx.list().unwrap(), tx.map().unwrap());
+    tx.insert(Audit { note, tags, counts, data: heap::Bytes::EMPTY, part, before: None }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = open_answered::<(Part, freed::Holder)>(&folder.heap(), answers).unwrap();
+    assert_eq!(heap.stats().records, 2);
 }
 
 mod chained {

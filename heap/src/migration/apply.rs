@@ -22,6 +22,7 @@ use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
+use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::kept::{Before, Flip};
 use crate::raw::Space;
@@ -60,6 +61,21 @@ impl Counter {
         let records = self.converted.fetch_add(records, Ordering::Relaxed) + records;
         self.tell(Progress::Converted { records });
     }
+}
+
+/// A table all of whose records are dropped.
+#[derive(Debug)]
+pub(crate) struct DroppedTable {
+    number: u32,
+    /// Its type's name.
+    name: String,
+}
+
+/// A root that goes with the record that it names.
+#[derive(Debug)]
+pub(crate) struct DroppedRoot {
+    pub(crate) type_name: String,
+    pub(crate) root: String,
 }
 
 /// A table that is rewritten.
@@ -200,8 +216,9 @@ impl Migration {
                 fault => named(fault, RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 }),
             })?;
         }
+        let roots = drop_tables(&self.passed.dropped, &mut tx);
         let before = self.before.take().expect("the tables have their places");
-        let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
+        let receipt = receipt::of(&self.passed.plan, &self.passed.findings, &roots);
         tx.commit_flip(Durability::Disk, Flip { before, replaced: self.replaced, receipt })?;
         self.counter.tell(Progress::Committed);
         Ok(())
@@ -284,6 +301,42 @@ impl Migration {
             }
         }
     }
+}
+
+/// Removes all records of these tables, with what they own, and the roots that name them; these roots by the tables.
+fn drop_tables(tables: &[DroppedTable], tx: &mut Transaction<'_>) -> Vec<DroppedRoot> {
+    let mut dropped = Vec::new();
+    for DroppedTable { number, name } in tables {
+        let space = tx.raw.space();
+        let roots = tx.state.catalog.roots().filter(|root| {
+            let region = Handle::from_bits(root.reference).region;
+            space.table(region) == Some(*number)
+        });
+        let roots: Vec<String> = roots.map(|root| root.name.clone()).collect();
+        for root in roots {
+            tx.remove_root(&root);
+            dropped.push(DroppedRoot { type_name: name.clone(), root });
+        }
+        let table = &tx.state.catalog.tables[*number as usize];
+        let places = (0..table.entry.used).map(|record| table.place(record));
+        let headers = places.map(|(region, index)| space.region_at(region) + table.header_in_region(index));
+        let view = tx.raw.view();
+        let live = headers.filter(|&header| slot::kind_number(view.word(header)) == Kind::Record as u8);
+        for header in live.collect::<Vec<_>>() {
+            tx.state.free(&mut tx.raw, header, false);
+        }
+    }
+    dropped
+}
+
+/// The tables of types that are dropped with their records.
+pub(crate) fn dropped(plan: &Plan, catalog: &read::Catalog) -> Vec<DroppedTable> {
+    let gone = plan.types.iter().filter(|step| step.body == BodyStep::Gone).filter_map(|step| step.old);
+    let tables = gone.filter_map(|old| {
+        let name = &plan.old.types[old].name;
+        catalog.table_of_name(name).map(|number| DroppedTable { number, name: name.clone() })
+    });
+    tables.collect()
 }
 
 /// Lends the transaction to code of the program's, which may fail, panic, or put another one in its place.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use migrate::{Answers, Findings, Plan, Question, Registry};
 
-use super::apply::{self, TableWork};
+use super::apply::{self, DroppedTable, TableWork};
 use super::{receipt, registry};
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
@@ -21,6 +21,8 @@ pub(crate) struct Passed {
     pub(crate) findings: Findings,
     /// The tables that are rewritten, with the conversions of their records.
     pub(crate) tables: Vec<TableWork>,
+    /// The tables whose records are dropped with their types.
+    pub(crate) dropped: Vec<DroppedTable>,
     /// The registry afterwards.
     pub(crate) registry: Registry,
     /// The program's types, with their hooks.
@@ -47,7 +49,8 @@ pub(crate) fn pass<S: Source>(
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
     let tables = apply::tables(&plan, &registry, types, reader.catalog())?;
-    Ok(Some(Passed { plan, findings, tables, registry, types: types.clone() }))
+    let dropped = apply::dropped(&plan, reader.catalog());
+    Ok(Some(Passed { plan, findings, tables, dropped, registry, types: types.clone() }))
 }
 
 impl Types {
@@ -86,7 +89,8 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
         // A type that the heap does not know is added when it is first used, unless it has another name there.
         None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
     };
-    if types.schema().types.iter().all(is_equal) {
+    let drops = answers.drop_types.iter().any(|name| old.get(name).is_some());
+    if !drops && types.schema().types.iter().all(is_equal) {
         return Ok(None);
     }
     let is_live = |name: &str| {
@@ -99,10 +103,6 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
     let mut plan = Plan::with_answers(&old, &merged, &answers);
     if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
         plan = Plan::with_answers(&old, &merged, &answers);
-    }
-    if let Some(name) = answers.drop_types.iter().find(|name| is_live(name)) {
-        let why = "its records cannot be dropped while the heap is opened: remove them first".to_owned();
-        return Err(Error::Unsupported { name: name.clone(), why });
     }
     let tables: HashSet<usize> = catalog
         .tables()

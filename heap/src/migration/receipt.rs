@@ -2,6 +2,7 @@
 
 use migrate::{BodyStep, Findings, Plan, Ruling, Verdict};
 
+use super::apply::DroppedRoot;
 use super::change::{self, Change, Part};
 use crate::format::history::{DroppedField, History, Receipt, ReceiptKind, TypeReceipt};
 use crate::kept::Moment;
@@ -9,8 +10,8 @@ use crate::kept::Moment;
 /// The rule of what is lost, which also says what was.
 const LOST: u8 = 4;
 
-/// The receipt of a plan that is applied.
-pub(crate) fn of(plan: &Plan, findings: &Findings) -> Receipt {
+/// The receipt of a plan that is applied, and of the roots that went with their records.
+pub(crate) fn of(plan: &Plan, findings: &Findings, roots: &[DroppedRoot]) -> Receipt {
     let (from, to) = (plan.old.fingerprint().0, plan.new.fingerprint().0);
     let mut receipt = Moment::now().receipt(ReceiptKind::Migrated, 0, from, to);
     let by_names = ByNames::of(plan);
@@ -18,6 +19,10 @@ pub(crate) fn of(plan: &Plan, findings: &Findings) -> Receipt {
         .filter(|&step| is_told(plan, step))
         .filter_map(|step| of_type(plan, &by_names, findings, step))
         .collect();
+    for DroppedRoot { type_name, root } in roots {
+        let told = receipt.types.iter_mut().find(|told| told.name == *type_name);
+        told.into_iter().for_each(|told| told.census.push(format!("- the root {root:?}")));
+    }
     receipt
 }
 
