@@ -21,7 +21,9 @@ pub(crate) fn of(plan: &Plan, findings: &Findings, roots: &[DroppedRoot]) -> Rec
         .collect();
     for DroppedRoot { type_name, root } in roots {
         let told = receipt.types.iter_mut().find(|told| told.name == *type_name);
-        told.into_iter().for_each(|told| told.census.push(format!("- the root {root:?}")));
+        if let Some(told) = told {
+            told.census.push(format!("- the root {root:?}"));
+        }
     }
     receipt
 }
