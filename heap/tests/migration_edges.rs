@@ -235,7 +235,8 @@ fn a_type_that_nobody_names_comes_and_goes() {
         tx.commit().unwrap();
         drop(heap);
         for _ in 0..2 {
-            let heap = open::<grown::Outer>(&folder.heap());
+            // What was dropped does not come back as nothing unless somebody says so.
+            let heap = open_answered::<grown::Outer>(&folder.heap(), "[Inner]\ndefault = { more = \"0\" }").unwrap();
             let read = heap.read();
             assert_eq!(read.count::<grown::Outer>().unwrap(), round);
             assert!(read.iter::<grown::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 3));
@@ -507,4 +508,35 @@ fn a_hook_cannot_put_another_heaps_transaction_in_the_place_of_its_own() {
     let read = other.read();
     assert!(bools.iter().all(|&it| read[it].bools == [true; 24]));
     assert_eq!(open::<narrow::Part>(&folder.heap()).read().count::<narrow::Part>().unwrap(), 100);
+}
+
+/// An unnamed type that holds another one by value.
+mod around {
+    use heap::Record;
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    pub struct Inner {
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Outer {
+        pub inner: Inner,
+    }
+}
+
+#[test]
+fn an_unnamed_type_keeps_what_lies_in_it() {
+    let folder = Folder::new();
+    let heap = open::<(narrow::Part, around::Outer)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(narrow::Part { number: 1 }).unwrap();
+    tx.insert(around::Outer { inner: around::Inner { number: 2 } }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    // Once the other type changed, the one inside was looked for under a former name.
+    drop(open::<wide::Part>(&folder.heap()));
+    let heap = open::<(wide::Part, around::Outer)>(&folder.heap());
+    let read = heap.read();
+    assert!(read.iter::<around::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 2));
 }

@@ -148,7 +148,9 @@ fn a_receipt_says_what_became_of_every_field_and_what_was_proved() {
     assert!(receipt.program.starts_with("receipts"), "{}", receipt.program);
     let told = |name: &str| {
         let told = receipt.types.iter().find(|told| told.name == name).unwrap();
-        (told.records, told.census.iter().map(|line| &**line).collect::<Vec<_>>(), told.dropped.clone())
+        let (first, lines) = told.census.split_first().unwrap();
+        assert!(first.starts_with("~ layout ") && first.chars().count() == 9 + 8 + 3 + 8, "{first}");
+        (told.records, lines.iter().map(|line| &**line).collect::<Vec<_>>(), told.dropped.clone())
     };
     let dropped = |name: &str, shape: &str| DroppedField { name: name.into(), shape: shape.into() };
     assert_eq!(

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use migrate::{Answers, Findings, Plan, Question, Registry};
 
 use super::apply::{self, DroppedTable, TableWork};
+use super::newer::{self, WayBack};
 use super::{receipt, registry};
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
@@ -99,6 +100,9 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
     };
     let mut answers = answers.clone();
     answers.hooks.extend(types.hooked().map(str::to_owned));
+    let WayBack { answers: mut renames, faults } = newer::way_back(catalog.history(), &old, types.schema(), &answers);
+    renames.add(answers);
+    let mut answers = renames;
     let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
     let mut plan = Plan::with_answers(&old, &merged, &answers);
     if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
@@ -110,6 +114,7 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
         .filter_map(|table| if let TableKind::Records(shape) = table.entry.kind { Some(shape as usize) } else { None })
         .collect();
     let registry = registry::migrated(catalog.registry(), &plan, |number| tables.contains(&number))?;
+    plan.faults.extend(faults);
     receipt::note_reserved(&mut plan, catalog.history());
     Ok(Some((plan, registry)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use migrate::Schema;
+use migrate::{Schema, TypeDescriptor};
 
 use super::old::OldRecord;
 use crate::describe::Describer;
@@ -118,5 +118,50 @@ where
             Ok(())
         };
         Ok(HookOf(Hook::ByName(HookByName(Arc::new(run))), PhantomData))
+    }
+}
+
+/// A hook that makes old records of new ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Down {
+    /// The type that it makes, and every type in it.
+    made: Schema,
+    /// Declared name of the type that it makes.
+    pub(crate) name: String,
+    pub(crate) hook: TypedHook,
+}
+
+impl Down {
+    /// Whether the records that it makes lie as those of a schema do.
+    pub(crate) fn makes(&self, schema: &Schema) -> bool {
+        let is_named = |described: &TypeDescriptor| {
+            let known = schema.get(&described.name);
+            known.is_some_and(|known| known.without_advice() == described.with_marks_of(known).without_advice())
+        };
+        // What references alone name has no fields here.
+        self.made.types.iter().filter(|described| described.fields().next().is_some()).all(is_named)
+    }
+}
+
+/// What `#[record(down = path)]` takes: a function from a record and the migration's transaction to an old one.
+pub trait IntoDown<N: Record, M> {
+    /// The hook.
+    #[doc(hidden)]
+    fn into_down(self) -> Result<DownOf<N>>;
+}
+
+/// A hook that makes old records of those of type `N`.
+#[derive(Debug)]
+pub struct DownOf<N>(pub(crate) Down, PhantomData<fn() -> N>);
+
+impl<O, N, F> IntoDown<N, fn(N) -> O> for F
+where
+    O: Record,
+    N: Record,
+    F: Fn(&N, &mut Transaction<'_>) -> Result<O> + Send + Sync + 'static,
+{
+    fn into_down(self) -> Result<DownOf<N>> {
+        let made = Describer::describe_old::<O>()?.schema;
+        Ok(DownOf(Down { made, name: O::name(), hook: TypedHook::new::<N, O>(self)? }, PhantomData))
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod change;
 mod gate;
 mod hook;
+mod newer;
 mod old;
 mod outside;
 mod parallel;
@@ -19,7 +20,6 @@ mod scan;
 
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;
-pub(crate) use hook::Hook;
-pub(crate) use hook::IntoHook;
+pub(crate) use hook::{Down, Hook, IntoDown, IntoHook};
 pub use old::OldRecord;
 pub use progress::{OnProgress, Progress};

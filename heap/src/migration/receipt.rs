@@ -1,11 +1,15 @@
 //! What is remembered of a migration.
 
-use migrate::{BodyStep, Findings, Plan, Ruling, Verdict};
+use migrate::{BodyStep, Findings, Plan, Ruling, TypeStep, Verdict};
 
 use super::apply::DroppedRoot;
 use super::change::{self, Change, Part};
 use crate::format::history::{DroppedField, History, Receipt, ReceiptKind, TypeReceipt};
 use crate::kept::Moment;
+
+/// What the first line of a type that changes begins with, and what stands between the layouts' fingerprints.
+const LAYOUT: &str = "~ layout ";
+const ARROW: &str = " → ";
 
 /// The rule of what is lost, which also says what was.
 const LOST: u8 = 4;
@@ -28,6 +32,72 @@ pub(crate) fn of(plan: &Plan, findings: &Findings, roots: &[DroppedRoot]) -> Rec
     receipt
 }
 
+/// `~ layout 9c41e0aa → e2b77d10`; none where the type goes.
+fn layouts(plan: &Plan, step: usize) -> Option<String> {
+    let TypeStep { old: Some(old), new: Some(new), .. } = plan.types[step] else { return None };
+    let (before, after) = (plan.old.types[old].fingerprint(&plan.old), plan.new.types[new].fingerprint(&plan.new));
+    Some(format!("{LAYOUT}{before}{ARROW}{after}"))
+}
+
+/// What a receipt tells of one type. Its lines are read as this file writes them; what it does not know says nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'r>(&'r TypeReceipt);
+
+/// What a receipt tells of each type.
+pub(crate) fn told(receipt: &Receipt) -> impl Iterator<Item = Told<'_>> {
+    receipt.types.iter().map(Told)
+}
+
+impl<'r> Told<'r> {
+    /// The first digits of the layouts' fingerprints, before and after.
+    fn layouts(self) -> Option<(&'r str, &'r str)> {
+        self.0.census.first()?.strip_prefix(LAYOUT)?.split_once(ARROW)
+    }
+
+    /// Whether it led from this layout.
+    pub(crate) fn is_from(self, layout: &str) -> bool {
+        self.layouts().is_some_and(|(before, _)| before == layout)
+    }
+
+    /// The first digits of the fingerprint of the layout that it led to.
+    pub(crate) fn to(self) -> Option<&'r str> {
+        self.layouts().map(|(_, after)| after)
+    }
+
+    /// Whether a hook made the values.
+    pub(crate) fn is_hooked(self) -> bool {
+        self.0.census.iter().any(|line| line == Plan::MADE_BY_HOOK)
+    }
+
+    /// Whether values of a field that were not empty were dropped.
+    pub(crate) fn gave_up(self, field: &str) -> bool {
+        let dropped = self.0.dropped.iter().filter(|dropped| dropped.name == field);
+        dropped.into_iter().any(|DroppedField { name, shape }| {
+            let line = format!("- {name} {shape}: dropped");
+            self.0.census.contains(&line)
+        })
+    }
+
+    /// Whether values of a field were rounded.
+    pub(crate) fn rounded(self, field: &str) -> bool {
+        let starts = format!("~ {field} ");
+        self.0.census.iter().any(|line| line.starts_with(&starts) && line.ends_with("; accepted"))
+    }
+}
+
+/// The migrations that were not rolled back, the oldest first.
+pub(crate) fn standing(history: &History) -> Vec<&Receipt> {
+    let mut stands: Vec<&Receipt> = Vec::new();
+    for receipt in &history.receipts {
+        match receipt.kind {
+            ReceiptKind::Migrated => stands.push(receipt),
+            ReceiptKind::RolledBack => drop(stands.pop()),
+            ReceiptKind::Kept => {}
+        }
+    }
+    stands
+}
+
 /// Whether anything happens to a type of the heap that a person could ask for later.
 fn is_told(plan: &Plan, step: usize) -> bool {
     let said = |ruling: &Ruling| ruling.step == step && ruling.verdict != Verdict::Checked;
@@ -38,7 +108,7 @@ fn of_type(plan: &Plan, by_names: &ByNames<'_>, findings: &Findings, step: usize
     let old = plan.types[step].old?;
     let name = plan.types[step].new.map_or(&plan.old.types[old].name, |new| &plan.new.types[new].name);
     let change = by_names.change(step);
-    let mut census = plan.census(step, findings);
+    let mut census: Vec<String> = layouts(plan, step).into_iter().chain(plan.census(step, findings)).collect();
     if plan.types[step].body == BodyStep::Hook {
         let line = |mark: char, part: &Part| match &part.shape {
             Some(shape) => format!("{mark} {} {shape}", part.name),
@@ -81,17 +151,9 @@ pub(crate) fn note_reserved(plan: &mut Plan, history: &History) {
     plan.rulings.extend(rulings);
 }
 
-/// The fields that are no more: the type's name, the field, and what dropped it. A migration that was rolled back dropped
-/// nothing.
+/// The fields that are no more: the type's name, the field, and what dropped it.
 fn reserved(history: &History) -> Vec<(&String, &DroppedField, &Receipt)> {
-    let mut stands: Vec<&Receipt> = Vec::new();
-    for receipt in &history.receipts {
-        match receipt.kind {
-            ReceiptKind::Migrated => stands.push(receipt),
-            ReceiptKind::RolledBack => drop(stands.pop()),
-            ReceiptKind::Kept => {}
-        }
-    }
+    let stands = standing(history);
     let types = stands.into_iter().flat_map(|receipt| receipt.types.iter().map(move |types| (receipt, types)));
     types.flat_map(|(receipt, types)| types.dropped.iter().map(move |field| (&types.name, field, receipt))).collect()
 }

@@ -182,7 +182,8 @@ impl Names {
             let new = step.new.map(|number| plan.new.types[number].name.clone());
             let new = new.or_else(|| (unnamed == Unnamed::Stay).then(|| old.name.clone()));
             let layout = match &new {
-                Some(name) if !step.rewritten => name.clone(),
+                // A type that stays unnamed stays as it is, and so does one that lies in it.
+                Some(name) if !step.rewritten || step.new.is_none() => name.clone(),
                 _ => former(),
             };
             records.insert(old.name.clone(), new.unwrap_or_else(former));

@@ -15,6 +15,9 @@ const fn is_told(rule: u8) -> bool {
 }
 
 impl Plan {
+    /// The line of a type whose values a hook makes.
+    pub const MADE_BY_HOOK: &str = "~ each value is made by the program's hook";
+
     /// What becomes of each part of the type at this position of [`types`](Self::types), and what the scan proved of its
     /// values: a line for each field or variant, old and new.
     ///
@@ -67,7 +70,7 @@ impl<'a> Census<'a> {
             (BodyStep::Enum(steps), Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
                 self.variants(steps, before, after);
             }
-            (BodyStep::Hook, ..) => self.lines.push("~ each value is made by the program's hook".to_owned()),
+            (BodyStep::Hook, ..) => self.lines.push(Plan::MADE_BY_HOOK.to_owned()),
             _ => {}
         }
         // What is said of places that no line is about, such as marks of fields that stay as they are.

@@ -18,12 +18,16 @@ use crate::failure::{Exit, Failure};
 use crate::figures;
 use crate::library::{self, Pending, State};
 use crate::output::Output;
-use crate::program::{self, Step};
+use crate::program::{self, Files, Step};
 use crate::target::{Program, Target};
 
 /// Migrates the heap, or tells what that would do.
 pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<Exit, Failure> {
     let target = Target::find(to)?;
+    let target = match &options.with {
+        Some(newer) => target.with(newer)?,
+        None => target,
+    };
     if options.plan || options.check {
         let considered = Considered::new(options, target)?;
         return if options.plan { considered.print_plan(output) } else { considered.print_check(output) };
@@ -187,7 +191,8 @@ impl Considered {
         let in_program = |program: &Program| program.after || needs_hooks(&pending.plan);
         if self.target.program.as_ref().is_some_and(in_program) {
             let answers = self.file.exists().then_some(&*self.file);
-            let told = program::migrate(&self.target.path, &self.heap, answers, |step| watch.see(step));
+            let files = Files { answers, schema: self.target.older() };
+            let told = program::migrate(&self.target.path, &self.heap, files, |step| watch.see(step));
             told.map_err(|failure| self.explained(failure))?;
         } else {
             let answers = Answers { hooks: BTreeSet::default(), ..self.answers.clone() };
