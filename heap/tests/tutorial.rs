@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use heap::{Error, Heap, TypeSet};
+use heap::{Error, Heap, Options, TypeSet, Types};
 
 macro_rules! step {
     ($module:ident: $($file:literal)*) => {
@@ -80,6 +80,21 @@ mod any {
 
     use super::gathered::Point;
     include!("../../docs/migrating/9.rs");
+}
+
+#[allow(dead_code, unused_imports, missing_docs, unreachable_pub, clippy::match_bool)]
+mod back {
+    use heap::{List, OldRecord, Record, Text, Transaction};
+
+    use super::any;
+    use super::gathered::Point;
+    use super::grown::State;
+    use super::hooked::Task as Split;
+    include!("../../docs/migrating/10.rs");
+
+    fn from_any(old: &OldRecord<'_>, _: &mut Transaction<'_>) -> heap::Result<Task> {
+        Ok(Task { id: old.get("id")?, title: old.get("title")?, place: old.get("place")?, urgent: false })
+    }
 }
 
 const COUNT: u64 = 1000;
@@ -212,6 +227,24 @@ fn a_struct_changes_eight_times_and_keeps_its_values() {
         whole.split_once(": ").map_or(whole.clone(), |(_, title)| title.to_owned())
     };
     served(8, true, &title);
+
+    // And back, when a rollback would lose a commit.
+    let heap = open::<back::Task>(&path);
+    let mut tx = heap.write().unwrap();
+    for task in tx.records::<back::Task>().unwrap() {
+        tx[task].urgent = tx[task].id % 2 == 0;
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let refused = Heap::open_as::<hooked::Task>(&path).unwrap_err().to_string();
+    assert!(refused.contains("the heap is newer than the program"), "{refused}");
+    let older = Types::of::<hooked::Task>().unwrap().schema().clone();
+    let types = Some(Types::of::<back::Task>().unwrap().back_to(older).unwrap());
+    drop(Heap::open_with(&path, Options { types, ..Options::default() }).unwrap());
+    let heap = open::<hooked::Task>(&path);
+    each!(heap, hooked::Task, |read, id, it| {
+        assert_eq!((&read[it.title], it.priority), (&*title(id), if id % 2 == 0 { 9 } else { 3 }));
+    });
 }
 
 #[test]
@@ -227,6 +260,7 @@ fn the_page_shows_the_files_that_are_run() {
         include_str!("../../docs/migrating/7.rs"),
         include_str!("../../docs/migrating/8.rs"),
         include_str!("../../docs/migrating/9.rs"),
+        include_str!("../../docs/migrating/10.rs"),
     ];
     for (number, file) in (1..).zip(files) {
         assert!(

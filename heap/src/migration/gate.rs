@@ -41,7 +41,7 @@ pub(crate) fn pass<S: Source>(
     let overlay = if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)? };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
-    let Some((plan, registry)) = planned else { return Ok(None) };
+    let Some((plan, registry, way_back)) = planned else { return Ok(None) };
     let findings = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
@@ -49,7 +49,8 @@ pub(crate) fn pass<S: Source>(
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let tables = apply::tables(&plan, &registry, types, reader.catalog())?;
+    let tables = apply::tables(&plan, &registry, types, reader.catalog());
+    let tables = tables.map_err(|error| way_back.explain(error))?;
     let dropped = apply::dropped(&plan, reader.catalog());
     Ok(Some(Passed { plan, findings, tables, dropped, registry, types: types.clone() }))
 }
@@ -64,7 +65,7 @@ impl Types {
     /// # Errors
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
-        let Some((plan, _)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
+        let Some((plan, ..)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
         let findings = super::scan::scan(reader, &plan)?;
         Ok(Some((plan, findings)))
     }
@@ -80,7 +81,12 @@ enum Unsaid {
 }
 
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
-fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) -> Result<Option<(Plan, Registry)>> {
+fn plan(
+    catalog: &Catalog,
+    types: &Types,
+    answers: &Answers,
+    secrets: Unsaid,
+) -> Result<Option<(Plan, Registry, WayBack)>> {
     let old = catalog.registry().schema.current();
     let is_told = answers.types.values().any(|answers| !answers.unsecret.is_empty());
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
@@ -100,9 +106,9 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
     };
     let mut answers = answers.clone();
     answers.hooks.extend(types.hooked().map(str::to_owned));
-    let WayBack { answers: mut renames, faults } = newer::way_back(catalog.history(), &old, types.schema(), &answers);
-    renames.add(answers);
-    let mut answers = renames;
+    let mut way_back = newer::way_back(catalog.history(), &old, types.schema(), &answers);
+    let said = std::mem::replace(&mut answers, std::mem::take(&mut way_back.answers));
+    answers.add(said);
     let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
     let mut plan = Plan::with_answers(&old, &merged, &answers);
     if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
@@ -114,9 +120,9 @@ fn plan(catalog: &Catalog, types: &Types, answers: &Answers, secrets: Unsaid) ->
         .filter_map(|table| if let TableKind::Records(shape) = table.entry.kind { Some(shape as usize) } else { None })
         .collect();
     let registry = registry::migrated(catalog.registry(), &plan, |number| tables.contains(&number))?;
-    plan.faults.extend(faults);
+    plan.faults.append(&mut way_back.faults);
     receipt::note_reserved(&mut plan, catalog.history());
-    Ok(Some((plan, registry)))
+    Ok(Some((plan, registry, way_back)))
 }
 
 /// Where the program does not give a mark any more, and nobody says that the values may show, the heap goes on keeping

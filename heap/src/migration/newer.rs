@@ -6,10 +6,12 @@
 //! a hook, or by a default.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use migrate::{Answers, Fault, Plan, Schema, TypeDescriptor};
 
 use super::receipt::{self, Told};
+use crate::error::Error;
 use crate::format::history::{History, Receipt};
 
 /// The way back to a program's types.
@@ -19,6 +21,23 @@ pub(crate) struct WayBack {
     pub(crate) answers: Answers,
     /// What cannot be brought back.
     pub(crate) faults: Vec<Fault>,
+    /// The types that the heap had and that have hooks, which may be meant for still older ones; and what made the heap
+    /// newer.
+    hooked: BTreeMap<String, String>,
+}
+
+impl WayBack {
+    /// An error about a type's hook, which may be no wonder.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Unsupported { name, why } if self.hooked.contains_key(&name) => {
+                let why =
+                    format!("{}; a `down` hook of the newer program makes a way back ({why})", self.hooked[&name]);
+                Error::Unsupported { name, why }
+            }
+            error => error,
+        }
+    }
 }
 
 /// The way from a heap's types back to a program's, for those that the heap had once; `answers` are what people said.
@@ -26,7 +45,6 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     let since: BTreeMap<&str, Since<'_>> = program
         .types
         .iter()
-        .filter(|described| !answers.hooks.contains(&described.name))
         .filter_map(|described| {
             let before = described.fingerprint(program).to_string();
             let is_current = heap.types.iter().any(|known| known.fingerprint(heap).to_string() == before);
@@ -37,29 +55,29 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     if since.is_empty() {
         return WayBack::default();
     }
+    let is_hooked = |name: &str| answers.hooks.contains(name);
     let plan = Plan::between(program, heap);
     let (renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
     for (&name, since) in &since {
         let described = program.get(name);
         faults.extend(described.into_iter().flat_map(|described| since.faults(described)));
     }
-    faults.retain(|fault| !says_what_is_there(fault, program, answers));
+    faults.retain(|fault| !is_hooked(type_name(fault)) && !says_what_is_there(fault, program, answers));
     faults.sort_by(|one, other| one.place.cmp(&other.place));
     faults.dedup_by(|one, other| one.place == other.place);
     for fault in &mut faults {
-        let name = fault.place.split(['.', ':']).next().unwrap_or_default();
-        if let Some(Since(steps)) = since.get(name)
-            && let Some((receipt, _)) = steps.first()
-        {
-            let (commit, by) = (receipt.sequence, &receipt.program);
-            fault.what = format!(
-                "the heap is newer than the program (by commit {commit} of {by}), and there is no way back: {}; a \
-                 `down` hook makes one",
-                fault.what
-            );
+        if let Some(since) = since.get(type_name(fault)) {
+            fault.what = format!("{since}, and there is no way back: {}; a `down` hook makes one", fault.what);
         }
     }
-    WayBack { answers: renames, faults }
+    let hooked = since.iter().filter(|(name, _)| is_hooked(name));
+    let hooked = hooked.map(|(&name, since)| (name.to_owned(), since.to_string())).collect();
+    WayBack { answers: renames, faults, hooked }
+}
+
+/// The type that a fault is about.
+fn type_name(fault: &Fault) -> &str {
+    fault.place.split(['.', ':']).next().unwrap_or_default()
 }
 
 /// Whether the program or an answer gives a field what it then holds.
@@ -73,6 +91,16 @@ fn says_what_is_there(fault: &Fault, program: &Schema, answers: &Answers) -> boo
 
 /// What migrations did to a type since it had a layout, the oldest first.
 struct Since<'h>(Vec<(&'h Receipt, Told<'h>)>);
+
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the heap is newer than the program")?;
+        match self.0.first() {
+            Some((receipt, _)) => write!(f, " (by commit {} of {})", receipt.sequence, receipt.program),
+            None => Ok(()),
+        }
+    }
+}
 
 impl<'h> Since<'h> {
     fn of(history: &'h History, layout: &str) -> Option<Self> {
