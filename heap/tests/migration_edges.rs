@@ -540,3 +540,103 @@ fn an_unnamed_type_keeps_what_lies_in_it() {
     let read = heap.read();
     assert!(read.iter::<around::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 2));
 }
+
+/// Hooks whose records are each a value of their type, and no heap together.
+mod wrong {
+    use std::cell::Cell;
+
+    use heap::{Heap, List, OldRecord, Record, Ref, Result, Text, Transaction};
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct Old {
+        pub number: u64,
+    }
+
+    #[derive(Record)]
+    pub struct Other {
+        pub number: u64,
+    }
+
+    /// Two records own one text.
+    #[derive(Record)]
+    #[record(hook = share, name = "Node")]
+    pub struct Shared {
+        pub number: u64,
+        pub text: Text,
+    }
+
+    /// A record owns one list twice.
+    #[derive(Record)]
+    #[record(hook = double, name = "Node")]
+    pub struct Doubled {
+        pub number: u64,
+        pub one: List<u64>,
+        pub other: List<u64>,
+    }
+
+    /// A reference leads into another heap.
+    #[derive(Record)]
+    #[record(hook = lead_away, name = "Node")]
+    pub struct Strange {
+        pub other: Ref<Other>,
+        pub name: Text,
+    }
+
+    thread_local! {
+        static FIRST: Cell<Option<Text>> = const { Cell::new(None) };
+    }
+
+    fn share(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Shared> {
+        let text = match FIRST.get() {
+            Some(text) => text,
+            None => tx.text("a text of some length")?,
+        };
+        FIRST.set(Some(text));
+        Ok(Shared { number: old.get("number")?, text })
+    }
+
+    fn double(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Doubled> {
+        let one = tx.list()?;
+        Ok(Doubled { number: old.get("number")?, one, other: one })
+    }
+
+    fn lead_away(_: &Old, tx: &mut Transaction<'_>) -> Result<Strange> {
+        let folder = tempfile::tempdir().unwrap();
+        let heap = Heap::open(folder.path().join("another.heap"))?;
+        let mut elsewhere = heap.write()?;
+        // Its region is none of `Other`'s here.
+        for _ in 0..3 {
+            let other = super::any_reference(&mut elsewhere)?;
+            elsewhere.insert(Strange { other, name: Text::default() })?;
+        }
+        let other = super::any_reference(&mut elsewhere)?;
+        Ok(Strange { other, name: tx.text("strange")? })
+    }
+}
+
+fn any_reference(tx: &mut heap::Transaction<'_>) -> heap::Result<heap::Ref<wrong::Other>> {
+    tx.insert(wrong::Other { number: 1 })
+}
+
+/// Each record that a hook makes is checked by itself; that they are a heap together, the commit sees.
+#[test]
+fn what_hooks_made_is_a_heap_or_nothing_was_made() {
+    let folder = Folder::new();
+    let heap = open::<wrong::Old>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..3 {
+        tx.insert(wrong::Old { number }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let error = Heap::open_as::<wrong::Shared>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::SecondOwner { .. }), "{error}");
+    let error = Heap::open_as::<wrong::Doubled>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::SecondOwner { .. }), "{error}");
+    let error = Heap::open_as::<wrong::Strange>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::Dangling { .. }), "{error}");
+    let heap = open::<wrong::Old>(&folder.heap());
+    let numbers: Vec<u64> = heap.read().iter::<wrong::Old>().unwrap().map(|(_, node)| node.number).collect();
+    assert_eq!(numbers, [0, 1, 2]);
+}
