@@ -32,7 +32,7 @@ impl Folder {
             for number in 0..count {
                 let [user, name] = ["user", "name"].map(|text| tx.text(&format!("{text} {number}")).unwrap());
                 let user = tx.insert(User { name: user }).unwrap();
-                let kind = if number % 2 == 0 { Kind::Plain } else { Kind::Sized { len: number as u8 } };
+                let kind = if number.is_multiple_of(2) { Kind::Plain } else { Kind::Sized { len: number as u8 } };
                 tx.insert(Task { number, name, user, small: number as u32, kind }).unwrap();
                 tx.insert(Job { hours: number as u32 }).unwrap();
             }
@@ -171,7 +171,7 @@ fn what_a_migration_renamed_and_widened_goes_back_by_itself() {
             (&read[task.name], &read[read[task.user].name]),
             (&*format!("name {number}"), &*format!("user {number}"))
         );
-        let is_plain = task.number % 2 == 0 && task.number < 100;
+        let is_plain = task.number.is_multiple_of(2) && task.number < 100;
         assert_eq!(task.kind, if is_plain { Kind::Plain } else { Kind::Sized { len } });
     }
     drop(read);

@@ -232,7 +232,7 @@ fn a_struct_changes_eight_times_and_keeps_its_values() {
     let heap = open::<back::Task>(&path);
     let mut tx = heap.write().unwrap();
     for task in tx.records::<back::Task>().unwrap() {
-        tx[task].urgent = tx[task].id % 2 == 0;
+        tx[task].urgent = tx[task].id.is_multiple_of(2);
     }
     tx.commit().unwrap();
     drop(heap);
@@ -243,7 +243,7 @@ fn a_struct_changes_eight_times_and_keeps_its_values() {
     drop(Heap::open_with(&path, Options { types, ..Options::default() }).unwrap());
     let heap = open::<hooked::Task>(&path);
     each!(heap, hooked::Task, |read, id, it| {
-        assert_eq!((&read[it.title], it.priority), (&*title(id), if id % 2 == 0 { 9 } else { 3 }));
+        assert_eq!((&read[it.title], it.priority), (&*title(id), if id.is_multiple_of(2) { 9 } else { 3 }));
     });
 }
 

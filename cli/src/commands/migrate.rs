@@ -1,6 +1,7 @@
 //! `image migrate`.
 
 mod answers;
+mod estimate;
 mod questions;
 mod refusal;
 mod to;

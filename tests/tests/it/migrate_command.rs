@@ -74,7 +74,7 @@ fn masked_as(text: &str, answers: &str) -> String {
 }
 
 const PLAN: &str = "\
-from OLD  to NEW (tested-board)
+from OLD  to NEW (tested-board), under 0.1 s
 Node   12 records, 40 B, rewritten, references unchanged
   = next option<ref Node>    = id u64    = edges list<ref Node>    (moved: next before id)
   ~ score  f64 → f32  3 of 12 change, first Node#0: 0.1; worst Node#6, by 1.7e-8 of its value  ← will be asked
@@ -211,7 +211,7 @@ fn answers_in_a_file_are_used_and_the_migration_is_undone() {
     write_answers(&folder, ANSWERS);
     let said = migrate(&folder, "1.5", &["--check"]);
     assert_eq!(said.exit, Some(1));
-    assert!(said.out.contains("(plan answered)"), "{}", said.out);
+    assert!(said.out.contains("(plan answered, under 0.1 s)"), "{}", said.out);
     let plan = migrate(&folder, "1.5", &["--plan"]).done();
     assert!(plan.contains("; accepted\n") && plan.ends_with("1 type unchanged\nnothing was changed\n"), "{plan}");
     let said = migrate(&folder, "1.5", &["--yes"]).done();
