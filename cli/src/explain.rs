@@ -432,6 +432,15 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
         "`image info --history` shows what migrations did. To go back, migrate with a down hook or an inverse plan.",
     ),
     entry(
+        "IMG-0712",
+        Exit::Incompatible,
+        "an old record has no such field",
+        "A migration hook asked an old record, by name, for a field that its layout does not have, or as a type that the \
+         rules of migrations do not lead to, or as one in which this value does not fit. The heap is as it was.",
+        "Ask `OldRecord::has` first, or read the field as the type that the message names. `image schema HEAP` shows the \
+         old layout.",
+    ),
+    entry(
         "IMG-0801",
         Exit::Busy,
         "the heap is open elsewhere",

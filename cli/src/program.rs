@@ -81,9 +81,18 @@ struct Told {
     record: Option<String>,
 }
 
-/// Asks a program what its types are.
-pub(crate) fn introduction(program: &Path) -> Result<Introduction, Failure> {
-    let asked = Asked::start(program, "schema".into(), None)?;
+/// What a program is told besides the wish: paths of files.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Files<'f> {
+    /// Answers to what a plan asks.
+    pub(crate) answers: Option<&'f Path>,
+    /// The schema of an older program, to go back to.
+    pub(crate) schema: Option<&'f Path>,
+}
+
+/// Asks a program what its types are; of the schema of an older program, which of these it can make.
+pub(crate) fn introduction(program: &Path, schema: Option<&Path>) -> Result<Introduction, Failure> {
+    let asked = Asked::start(program, "schema".into(), Files { schema, answers: None })?;
     let line = asked.first()?;
     let Some(schema) = line.schema else { return Err(asked.nonsense("the line has no schema")) };
     Ok(Introduction { program: line.program, hooks: line.hooks, after: line.after, schema })
@@ -93,13 +102,14 @@ pub(crate) fn introduction(program: &Path) -> Result<Introduction, Failure> {
 pub(crate) fn migrate(
     program: &Path,
     heap: &Path,
-    answers: Option<&Path>,
+    files: Files<'_>,
     mut tell: impl FnMut(Step),
 ) -> Result<(), Failure> {
     let absolute = |path: &Path| path.canonicalize().map_err(|error| Failure::reading(path, &error));
     let mut wish = OsString::from("migrate ");
     wish.push(absolute(heap)?);
-    let asked = Asked::start(program, wish, answers.map(absolute).transpose()?)?;
+    let answers = files.answers.map(absolute).transpose()?;
+    let asked = Asked::start(program, wish, Files { answers: answers.as_deref(), ..files })?;
     asked.first()?;
     loop {
         let Ok(line) = asked.lines.recv() else { return Err(asked.ended_early(heap)) };
@@ -127,7 +137,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn start(program: &Path, wish: OsString, answers: Option<PathBuf>) -> Result<Self, Failure> {
+    fn start(program: &Path, wish: OsString, files: Files<'_>) -> Result<Self, Failure> {
         // A path, so that the shell's own search for commands does not find another one.
         let path = program.canonicalize().map_err(|error| Failure::reading(program, &error))?;
         let failed = |error: io::Error| not_started(program, &error);
@@ -136,9 +146,12 @@ impl Asked {
         let mut asks = OsString::from(format!("{} ", writer.as_raw_fd()));
         asks.push(wish);
         let mut command = Command::new(path);
-        command.env("IMAGE_ASKS", asks).env_remove("IMAGE_ANSWERS");
-        if let Some(answers) = answers {
-            command.env("IMAGE_ANSWERS", answers);
+        command.env("IMAGE_ASKS", asks);
+        for (name, file) in [("IMAGE_ANSWERS", files.answers), ("IMAGE_SCHEMA", files.schema)] {
+            match file {
+                Some(file) => command.env(name, file),
+                None => command.env_remove(name),
+            };
         }
         // A group of its own can be ended as a whole.
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn();

@@ -2,11 +2,12 @@
 //! image.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use heap::Types;
 use migrate::Schema;
+use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 use crate::library;
@@ -18,12 +19,14 @@ const LONGEST: u64 = 64 << 20;
 /// Types, and who can migrate a heap to them.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The file that was named.
+    /// The file that was named, or the program that brings a heap back to its types.
     pub(crate) path: PathBuf,
     /// The types, without hooks.
     pub(crate) types: Types,
     /// What the program said, where it is one.
     pub(crate) program: Option<Program>,
+    /// The schema of an older program, as that is told.
+    older: Option<NamedTempFile>,
 }
 
 /// A program with types.
@@ -52,13 +55,34 @@ impl Target {
             Kind::Heap => (types(path, library::schema(path)?)?, None),
             Kind::Json => (types(path, read_json(path)?)?, None),
             Kind::Other => {
-                let said = program::introduction(path)?;
+                let said = program::introduction(path, None)?;
                 let schema = Schema::from_json(&said.schema).map_err(|error| no_schema(path, &error))?;
                 let program = Program { name: said.program, hooks: said.hooks, after: said.after };
                 (types(path, schema)?, Some(program))
             }
         };
-        Ok(Self { path: path.to_owned(), types, program })
+        Ok(Self { path: path.to_owned(), types, program, older: None })
+    }
+
+    /// These types, to which a newer program brings heaps back by its `down` hooks.
+    pub(crate) fn with(self, newer: &Path) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::new("IMG-0901", "cannot write a temporary file").cause(&error);
+        let mut older = NamedTempFile::new().map_err(failed)?;
+        older.write_all(self.types.schema().to_json().as_bytes()).map_err(failed)?;
+        let said = program::introduction(newer, Some(older.path()))?;
+        let schema = Schema::from_json(&said.schema).map_err(|error| no_schema(newer, &error))?;
+        if schema != *self.types.schema() {
+            return Err(Failure::new("IMG-0709", format!("{} knows of no way back", newer.display()))
+                .cause("it answers with its own types when it is asked for older ones")
+                .help("build the program with the version of heap that this command is of"));
+        }
+        let program = Program { name: said.program, hooks: said.hooks, after: said.after };
+        Ok(Self { path: newer.to_owned(), types: self.types, program: Some(program), older: Some(older) })
+    }
+
+    /// The file that tells the program of the older types.
+    pub(crate) fn older(&self) -> Option<&Path> {
+        self.older.as_ref().map(NamedTempFile::path)
     }
 
     /// Names of the types that hooks make.
@@ -101,7 +125,7 @@ fn no_schema(path: &Path, error: &dyn std::error::Error) -> Failure {
 fn kind(path: &Path) -> Result<Kind, Failure> {
     let mut start = Vec::new();
     let mut file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
-    file.by_ref().take(4096).read_to_end(&mut start).map_err(|error| Failure::reading(path, &error))?;
+    (&mut file).take(4096).read_to_end(&mut start).map_err(|error| Failure::reading(path, &error))?;
     if start.starts_with(&heap::format::header::MAGIC) {
         return Ok(Kind::Heap);
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use migrate::Answers;
+use migrate::{Answers, Schema};
 use serde_json::{Value, json};
 
 use crate::announce;
@@ -28,6 +28,8 @@ use crate::types::{TypeSet, Types};
 const ASKS: &str = "IMAGE_ASKS";
 /// The variable that names the file of answers for a migration.
 const ANSWERS: &str = "IMAGE_ANSWERS";
+/// The variable that names the schema of an older program, to which the types are to go back.
+const SCHEMA: &str = "IMAGE_SCHEMA";
 /// The version of the lines.
 const VERSION: u32 = 1;
 
@@ -64,7 +66,7 @@ fn answer_if_asked(types: impl FnOnce() -> Result<Types>) {
     let Some((number, wish)) = Wish::parse(&asked) else { return };
     // Nobody listens where the variable has outlived the one who asked.
     let Ok(file) = raw::take_inherited(number) else { return };
-    let told = Speaker::new(file).answer(wish, types());
+    let told = Speaker::new(file).answer(wish, types().and_then(back_to_asked));
     process::exit(i32::from(told.is_err()));
 }
 
@@ -167,6 +169,16 @@ fn migrate(path: &Path, types: Types, on_progress: OnProgress) -> Result<()> {
     let on_progress = Some(on_progress);
     drop(Heap::open_with(path, Options { types: Some(types), answers, on_progress, ..Options::default() })?);
     Ok(())
+}
+
+/// The types of the older program that is asked for, with the `down` hooks of these; these, where none is.
+fn back_to_asked(types: Types) -> Result<Types> {
+    let Some(file) = std::env::var_os(SCHEMA) else { return Ok(types) };
+    let file = Path::new(&file);
+    let failed = |source| Error::Io { action: format!("read {}", file.display()), source };
+    let text = std::fs::read_to_string(file).map_err(failed)?;
+    let schema = Schema::from_json(&text);
+    types.back_to(schema.map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?)
 }
 
 fn read_answers(file: &Path) -> Result<Answers> {

@@ -8,7 +8,7 @@ use migrate::{Body, FieldAttributes, Integer, SecretMode, Shape, TypeAttributes,
 
 use crate::describe::Describer;
 use crate::field::{Field, Record};
-use crate::migration::IntoHook;
+use crate::migration::{IntoDown, IntoHook};
 
 /// Refuses, while compiling, a type that does something when it is dropped: records are never dropped.
 #[track_caller]
@@ -169,4 +169,9 @@ fn owned(names: &[&str]) -> Vec<String> {
 /// Notes a hook of a type.
 pub fn hook<N: Record, M>(describer: &mut Describer, hook: impl IntoHook<N, M>) {
     describer.hook(hook);
+}
+
+/// Notes a hook that makes old records of a type's.
+pub fn down<N: Record, M>(describer: &mut Describer, hook: impl IntoDown<N, M>) {
+    describer.down(hook);
 }

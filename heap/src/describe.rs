@@ -8,7 +8,7 @@ use migrate::{Body, Schema, Shape, TypeAttributes, TypeDescriptor, TypeIndex};
 use crate::error::{Error, Result};
 use crate::field::{Field, Key, Record};
 use crate::format::slot::{CLASS_COUNT, CLASSES};
-use crate::migration::{Hook, IntoHook};
+use crate::migration::{Down, Hook, IntoDown, IntoHook};
 
 /// Largest size of a record in bytes.
 const MAX_RECORD: usize = CLASSES[CLASS_COUNT - 1] as usize - 64;
@@ -65,9 +65,17 @@ pub struct Describer {
     purpose: Purpose,
     /// Types that are named and not described.
     referenced: BTreeSet<String>,
-    /// Hooks of the types, by their names.
-    hooks: BTreeMap<String, Vec<Hook>>,
+    hooks: Hooks,
     fault: Option<Error>,
+}
+
+/// The hooks of types.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hooks {
+    /// Those that make records of a type out of old ones, by its name.
+    pub(crate) up: BTreeMap<String, Vec<Hook>>,
+    /// Those that make old records.
+    pub(crate) down: Vec<Down>,
 }
 
 /// How far describing goes.
@@ -118,6 +126,14 @@ pub struct Description {
     pub elements: Vec<(TypeId, Shape)>,
 }
 
+impl Description {
+    /// The shape of the type that was described as the element of a list.
+    pub(crate) fn shape_of_element<T: Field>(&self) -> Option<&Shape> {
+        let id = TypeId::of::<T>();
+        self.elements.iter().find(|(known, _)| *known == id).map(|(_, shape)| shape)
+    }
+}
+
 impl Describer {
     /// Describes a record type.
     ///
@@ -151,6 +167,13 @@ impl Describer {
         describer.finish()
     }
 
+    /// Describes a type of which a hook reads old values.
+    pub(crate) fn describe_old_element<T: Field>() -> Result<Description> {
+        let mut describer = Self { purpose: Purpose::Old, ..Self::default() };
+        describer.element::<T>();
+        describer.finish()
+    }
+
     /// The shape of a type, without the descriptors of the types it names.
     ///
     /// The name of a generic type is made of its arguments' shapes, and is asked for while a type is described; if
@@ -163,7 +186,7 @@ impl Describer {
         Ok(self.finish_with_hooks()?.0)
     }
 
-    pub(crate) fn finish_with_hooks(self) -> Result<(Description, BTreeMap<String, Vec<Hook>>)> {
+    pub(crate) fn finish_with_hooks(self) -> Result<(Description, Hooks)> {
         let Self { mut schema, records, elements, hooks, referenced, names, fault, .. } = self;
         schema.types.extend(referenced.into_iter().filter(|name| !names.contains_key(name)).map(unknown));
         match fault {
@@ -178,7 +201,20 @@ impl Describer {
             return;
         }
         match hook.into_hook() {
-            Ok(hook) => self.hooks.entry(N::name()).or_default().push(hook.0),
+            Ok(hook) => self.hooks.up.entry(N::name()).or_default().push(hook.0),
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+            }
+        }
+    }
+
+    /// Notes a hook that makes old records of a type's.
+    pub fn down<N: Record, M>(&mut self, hook: impl IntoDown<N, M>) {
+        if self.purpose != Purpose::Migrating {
+            return;
+        }
+        match hook.into_down() {
+            Ok(hook) => self.hooks.down.push(hook.0),
             Err(fault) => {
                 self.fault.get_or_insert(fault);
             }

@@ -174,6 +174,14 @@ pub enum Error {
         /// Why not.
         what: String,
     },
+    /// A hook asked an old record for what it does not have.
+    #[error("old field {field}: {why}")]
+    OldField {
+        /// Where: `Task.priority`.
+        field: String,
+        /// What is there, and what was asked for.
+        why: String,
+    },
     /// Two types of the program have one declared name.
     #[error("two types of the program are both named {0}; give one of them #[record(name = \"...\")]")]
     SameName(String),
@@ -374,8 +382,8 @@ impl Error {
         "IMG-0101", "IMG-0102", "IMG-0103", "IMG-0104", "IMG-0301", "IMG-0302", "IMG-0303", "IMG-0304", "IMG-0305",
         "IMG-0306", "IMG-0307", "IMG-0308", "IMG-0309", "IMG-0310", "IMG-0401", "IMG-0402", "IMG-0403", "IMG-0404",
         "IMG-0405", "IMG-0502", "IMG-0701", "IMG-0702", "IMG-0703", "IMG-0704", "IMG-0705", "IMG-0706", "IMG-0707",
-        "IMG-0708", "IMG-0709", "IMG-0710", "IMG-0711", "IMG-0801", "IMG-0802", "IMG-0803", "IMG-0804", "IMG-0901",
-        "IMG-0902",
+        "IMG-0708", "IMG-0709", "IMG-0710", "IMG-0711", "IMG-0712", "IMG-0801", "IMG-0802", "IMG-0803", "IMG-0804",
+        "IMG-0901", "IMG-0902",
     ];
 
     /// The error for what the system answered: want of room, or what `otherwise` makes of it.
@@ -423,6 +431,7 @@ impl Error {
             Self::Unconverted { .. } => "IMG-0709",
             Self::MovedOn { .. } => "IMG-0710",
             Self::NothingKept { .. } => "IMG-0711",
+            Self::OldField { .. } => "IMG-0712",
             Self::Busy { .. } => "IMG-0801",
             Self::ArenaFull { .. } => "IMG-0802",
             Self::NoRoom(_) => "IMG-0803",

@@ -122,7 +122,7 @@ pub use {
     front::Heap,
     guard::{Read, Reader},
     handles::{Bytes, List, Map, Ref, SortedMap, Text},
-    migration::{OnProgress, Progress},
+    migration::{OldRecord, OnProgress, Progress},
     options::{Migrate, Options},
     snapshot::Snapshot,
     sorted::{Entries, SortedCursor},

@@ -1,12 +1,11 @@
 //! The record types of a program, named when a heap is opened.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use migrate::Schema;
 
-use crate::describe::{self, Describer};
+use crate::describe::{self, Describer, Hooks};
 use crate::error::{Error, Result};
 use crate::field::Record;
 use crate::migration::Hook;
@@ -33,7 +32,7 @@ use crate::transaction::Transaction;
 #[derive(Clone, Default)]
 pub struct Types {
     schema: Schema,
-    hooks: BTreeMap<String, Vec<Hook>>,
+    hooks: Hooks,
     after: Option<Arc<After>>,
 }
 
@@ -73,6 +72,53 @@ impl Types {
         Ok(Self { schema, ..Self::default() })
     }
 
+    /// The types of an older program, with the `down` hooks of these that make records as they lie there: what a heap is
+    /// opened with, by the newer program, to go back to the older one.
+    ///
+    /// Where there is no such hook, records go back by the rules, and what migrations renamed by its old names.
+    ///
+    /// ```
+    /// use heap::{Heap, Options, Record, Transaction, Types};
+    ///
+    /// #[derive(Record)]
+    /// #[record(down = to_hours)]
+    /// struct Job { minutes: u64 }
+    ///
+    /// #[derive(Record)]
+    /// #[record(name = "Job")]
+    /// struct OldJob { hours: u32 }
+    ///
+    /// fn to_hours(job: &Job, _: &mut Transaction<'_>) -> heap::Result<OldJob> {
+    ///     Ok(OldJob { hours: (job.minutes / 60) as u32 })
+    /// }
+    ///
+    /// # fn main() -> heap::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.heap");
+    /// # let heap = Heap::open_as::<Job>(&path)?;
+    /// # let mut tx = heap.write()?;
+    /// # tx.insert(Job { minutes: 180 })?;
+    /// # tx.commit()?;
+    /// # drop(heap);
+    /// let older = Types::of::<OldJob>()?; // or the schema that `image schema` printed of an older heap
+    /// let types = Types::of::<Job>()?.back_to(older.schema().clone())?;
+    /// drop(Heap::open_with(&path, Options { types: Some(types), ..Options::default() })?);
+    /// let heap = Heap::open_as::<OldJob>(&path)?;
+    /// # assert!(heap.read().iter::<OldJob>()?.all(|(_, job)| job.hours == 3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_schema`](Self::from_schema).
+    pub fn back_to(&self, older: Schema) -> Result<Self> {
+        let mut types = Self::from_schema(older)?;
+        for down in self.hooks.down.iter().filter(|down| down.makes(&types.schema)) {
+            types.hooks.up.entry(down.name.clone()).or_default().push(Hook::Typed(down.hook.clone()));
+        }
+        Ok(types)
+    }
+
     /// Has a migration run this over the whole heap, when all its records are converted and before its commit: for types
     /// that are joined or split across records. When it fails or panics, nothing was migrated.
     #[must_use]
@@ -93,12 +139,12 @@ impl Types {
 
     /// The hooks that make records of a type out of old ones.
     pub(crate) fn hooks(&self, name: &str) -> &[Hook] {
-        self.hooks.get(name).map_or(&[], |hooks| hooks)
+        self.hooks.up.get(name).map_or(&[], |hooks| hooks)
     }
 
     /// Names of the types that have hooks.
     pub(crate) fn hooked(&self) -> impl Iterator<Item = &str> {
-        self.hooks.keys().map(|name| &**name)
+        self.hooks.up.keys().map(|name| &**name)
     }
 }
 

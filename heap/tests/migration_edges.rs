@@ -235,7 +235,8 @@ fn a_type_that_nobody_names_comes_and_goes() {
         tx.commit().unwrap();
         drop(heap);
         for _ in 0..2 {
-            let heap = open::<grown::Outer>(&folder.heap());
+            // What was dropped does not come back as nothing unless somebody says so.
+            let heap = open_answered::<grown::Outer>(&folder.heap(), "[Inner]\ndefault = { more = \"0\" }").unwrap();
             let read = heap.read();
             assert_eq!(read.count::<grown::Outer>().unwrap(), round);
             assert!(read.iter::<grown::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 3));
@@ -244,18 +245,125 @@ fn a_type_that_nobody_names_comes_and_goes() {
     }
 }
 
+/// Types that come and go with their records.
+mod audits {
+    use heap::{Bytes, List, Map, Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Part {
+        pub number: u64,
+    }
+
+    #[derive(Record)]
+    pub struct Audit {
+        pub note: Text,
+        pub tags: List<Text>,
+        pub counts: Map<Text, u64>,
+        pub data: Bytes,
+        pub part: Ref<Part>,
+        pub before: Option<Ref<Audit>>,
+    }
+
+    pub mod held {
+        use heap::{Record, Ref};
+
+        #[derive(Record)]
+        pub struct Holder {
+            pub audit: Option<Ref<super::Audit>>,
+        }
+    }
+
+    pub mod freed {
+        use heap::Record;
+
+        #[derive(Record)]
+        #[record(dropped("audit"))]
+        pub struct Holder {
+            pub number: u64,
+        }
+    }
+}
+
 #[test]
-fn a_type_with_records_is_not_dropped_by_an_answer() {
+fn a_type_is_dropped_with_its_records_by_an_answer() {
+    use audits::{Audit, Part, freed, held};
     let folder = Folder::new();
-    let heap = open::<(narrow::Part, narrow::Other)>(&folder.heap());
+    let heap = open::<(Part, Audit, held::Holder)>(&folder.heap());
     let mut tx = heap.write().unwrap();
-    tx.insert(narrow::Part { number: 1 }).unwrap();
-    tx.insert(narrow::Other { number: 1 }).unwrap();
+    let part = tx.insert(Part { number: 1 }).unwrap();
+    let mut before = None;
+    for number in 0..500 {
+        let (note, tags, counts) = (tx.text("a note of some length").unwrap(), tx.list().unwrap(), tx.map().unwrap());
+        for tag in 0..number % 40 {
+            let tag = tx.text(&format!("a tag of some length {tag}")).unwrap();
+            tags.push(&mut tx, tag).unwrap();
+        }
+        let key = tx.text(&format!("a key of some length {number}")).unwrap();
+        counts.insert(&mut tx, key, number).unwrap();
+        // Some have extents of their own.
+        let data = tx.bytes(&vec![7; if number == 3 { 5 << 20 } else { number as usize }]).unwrap();
+        before = Some(tx.insert(Audit { note, tags, counts, data, part, before }).unwrap());
+    }
+    tx.set_root("last", before.unwrap()).unwrap();
+    tx.set_root("part", part).unwrap();
+    tx.insert(held::Holder { audit: before }).unwrap();
     tx.commit().unwrap();
     drop(heap);
-    let refused = open_answered::<wide::Part>(&folder.heap(), "drop_types = [\"Other\"]").unwrap_err();
-    assert!(refused.to_string().contains("remove them first"), "{refused}");
-    assert_eq!(open::<wide::Part>(&folder.heap()).stats().records, 2);
+
+    let answers = "drop_types = [\"Audit\"]";
+    // The heap's other types, named or not, still speak of it; or the program does.
+    let refused = open_answered::<Part>(&folder.heap(), answers).unwrap_err();
+    assert!(refused.to_string().contains("Holder holds or refers to some"), "{refused}");
+    let refused = open_answered::<Audit>(&folder.heap(), answers).unwrap_err();
+    assert!(refused.to_string().contains("the program has a type of this name"), "{refused}");
+    assert_eq!(open::<(Part, Audit)>(&folder.heap()).stats().records, 502);
+
+    let heap = open_answered::<(Part, freed::Holder)>(&folder.heap(), answers).unwrap();
+    assert_eq!(heap.stats().records, 2);
+    let read = heap.read();
+    assert_eq!(read.root_names(), ["part"]);
+    assert_eq!(read[read.root::<Part>("part").unwrap().unwrap()].number, 1);
+    drop(read);
+    let receipt = heap.history().unwrap().receipts.pop().unwrap();
+    let audit = receipt.types.iter().find(|told| told.name == "Audit").unwrap();
+    assert_eq!(
+        (audit.records, &audit.census[..]),
+        (500, &["- the type and its records".to_owned(), "- the root \"last\"".to_owned()][..])
+    );
+    drop(heap);
+    // What they owned went with them, and what is left is a heap.
+    let heap = open::<(Part, freed::Holder)>(&folder.heap());
+    assert_eq!(heap.stats().slots_live, 2);
+    drop(heap);
+
+    heap::rollback(folder.heap()).unwrap();
+    let heap = open::<(Part, Audit, held::Holder)>(&folder.heap());
+    let read = heap.read();
+    let mut last = Some(read.root::<Audit>("last").unwrap().unwrap());
+    let mut count = 0;
+    while let Some(audit) = last {
+        let audit = &read[audit];
+        assert_eq!((&read[audit.note], read[audit.part].number), ("a note of some length", 1));
+        last = audit.before;
+        count += 1;
+    }
+    assert_eq!(count, 500);
+    drop(read);
+    drop(heap);
+
+    // Without another change of types, too; and the type comes back as a new one.
+    drop(open_answered::<freed::Holder>(&folder.heap(), answers).unwrap());
+    heap::keep(folder.heap()).unwrap();
+    let heap = open::<(Part, Audit, freed::Holder)>(&folder.heap());
+    assert_eq!((heap.stats().records, heap.read().count::<Audit>().unwrap()), (2, 0));
+    let mut tx = heap.write().unwrap();
+    let part = tx.root::<Part>("part").unwrap().unwrap();
+    let (note, tags, counts) = (tx.text("new").unwrap(), tx.list().unwrap(), tx.map().unwrap());
+    tx.insert(Audit { note, tags, counts, data: heap::Bytes::EMPTY, part, before: None }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let heap = open_answered::<(Part, freed::Holder)>(&folder.heap(), answers).unwrap();
+    assert_eq!(heap.stats().records, 2);
 }
 
 mod chained {
@@ -400,4 +508,135 @@ fn a_hook_cannot_put_another_heaps_transaction_in_the_place_of_its_own() {
     let read = other.read();
     assert!(bools.iter().all(|&it| read[it].bools == [true; 24]));
     assert_eq!(open::<narrow::Part>(&folder.heap()).read().count::<narrow::Part>().unwrap(), 100);
+}
+
+/// An unnamed type that holds another one by value.
+mod around {
+    use heap::Record;
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    pub struct Inner {
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Outer {
+        pub inner: Inner,
+    }
+}
+
+#[test]
+fn an_unnamed_type_keeps_what_lies_in_it() {
+    let folder = Folder::new();
+    let heap = open::<(narrow::Part, around::Outer)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(narrow::Part { number: 1 }).unwrap();
+    tx.insert(around::Outer { inner: around::Inner { number: 2 } }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    // Once the other type changed, the one inside was looked for under a former name.
+    drop(open::<wide::Part>(&folder.heap()));
+    let heap = open::<(wide::Part, around::Outer)>(&folder.heap());
+    let read = heap.read();
+    assert!(read.iter::<around::Outer>().unwrap().all(|(_, outer)| outer.inner.number == 2));
+}
+
+/// Hooks whose records are each a value of their type, and no heap together.
+mod wrong {
+    use std::cell::Cell;
+
+    use heap::{Heap, List, OldRecord, Record, Ref, Result, Text, Transaction};
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct Old {
+        pub number: u64,
+    }
+
+    #[derive(Record)]
+    pub struct Other {
+        pub number: u64,
+    }
+
+    /// Two records own one text.
+    #[derive(Record)]
+    #[record(hook = share, name = "Node")]
+    pub struct Shared {
+        pub number: u64,
+        pub text: Text,
+    }
+
+    /// A record owns one list twice.
+    #[derive(Record)]
+    #[record(hook = double, name = "Node")]
+    pub struct Doubled {
+        pub number: u64,
+        pub one: List<u64>,
+        pub other: List<u64>,
+    }
+
+    /// A reference leads into another heap.
+    #[derive(Record)]
+    #[record(hook = lead_away, name = "Node")]
+    pub struct Strange {
+        pub other: Ref<Other>,
+        pub name: Text,
+    }
+
+    thread_local! {
+        static FIRST: Cell<Option<Text>> = const { Cell::new(None) };
+    }
+
+    fn share(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Shared> {
+        let text = match FIRST.get() {
+            Some(text) => text,
+            None => tx.text("a text of some length")?,
+        };
+        FIRST.set(Some(text));
+        Ok(Shared { number: old.get("number")?, text })
+    }
+
+    fn double(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Doubled> {
+        let one = tx.list()?;
+        Ok(Doubled { number: old.get("number")?, one, other: one })
+    }
+
+    fn lead_away(_: &Old, tx: &mut Transaction<'_>) -> Result<Strange> {
+        let folder = tempfile::tempdir().unwrap();
+        let heap = Heap::open(folder.path().join("another.heap"))?;
+        let mut elsewhere = heap.write()?;
+        // Its region is none of `Other`'s here.
+        for _ in 0..3 {
+            let other = super::any_reference(&mut elsewhere)?;
+            elsewhere.insert(Strange { other, name: Text::default() })?;
+        }
+        let other = super::any_reference(&mut elsewhere)?;
+        Ok(Strange { other, name: tx.text("strange")? })
+    }
+}
+
+fn any_reference(tx: &mut heap::Transaction<'_>) -> heap::Result<heap::Ref<wrong::Other>> {
+    tx.insert(wrong::Other { number: 1 })
+}
+
+/// Each record that a hook makes is checked by itself; that they are a heap together, the commit sees.
+#[test]
+fn what_hooks_made_is_a_heap_or_nothing_was_made() {
+    let folder = Folder::new();
+    let heap = open::<wrong::Old>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..3 {
+        tx.insert(wrong::Old { number }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let error = Heap::open_as::<wrong::Shared>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::SecondOwner { .. }), "{error}");
+    let error = Heap::open_as::<wrong::Doubled>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::SecondOwner { .. }), "{error}");
+    let error = Heap::open_as::<wrong::Strange>(folder.heap()).unwrap_err();
+    assert!(matches!(error, Error::Dangling { .. }), "{error}");
+    let heap = open::<wrong::Old>(&folder.heap());
+    let numbers: Vec<u64> = heap.read().iter::<wrong::Old>().unwrap().map(|(_, node)| node.number).collect();
+    assert_eq!(numbers, [0, 1, 2]);
 }

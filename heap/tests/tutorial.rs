@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use heap::{Error, Heap, TypeSet};
+use heap::{Error, Heap, Options, TypeSet, Types};
 
 macro_rules! step {
     ($module:ident: $($file:literal)*) => {
@@ -74,6 +74,29 @@ mod hooked {
     include!("../../docs/migrating/8.rs");
 }
 
+#[allow(dead_code, unused_imports, missing_docs, unreachable_pub, clippy::match_bool)]
+mod any {
+    use heap::{List, OldRecord, Record, Text, Transaction};
+
+    use super::gathered::Point;
+    include!("../../docs/migrating/9.rs");
+}
+
+#[allow(dead_code, unused_imports, missing_docs, unreachable_pub, clippy::match_bool)]
+mod back {
+    use heap::{List, OldRecord, Record, Text, Transaction};
+
+    use super::any;
+    use super::gathered::Point;
+    use super::grown::State;
+    use super::hooked::Task as Split;
+    include!("../../docs/migrating/10.rs");
+
+    fn from_any(old: &OldRecord<'_>, _: &mut Transaction<'_>) -> heap::Result<Task> {
+        Ok(Task { id: old.get("id")?, title: old.get("title")?, place: old.get("place")?, urgent: false })
+    }
+}
+
 const COUNT: u64 = 1000;
 
 fn name(id: u64) -> String {
@@ -97,9 +120,24 @@ macro_rules! each {
 }
 
 #[test]
-fn a_struct_changes_seven_times_and_keeps_its_values() {
+fn a_struct_changes_eight_times_and_keeps_its_values() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tasks.heap");
+    // The last step starts from each of those before it.
+    let served = |step: u32, notes: bool, title: &dyn Fn(u64) -> String| {
+        let path = folder.path().join(format!("step {step}.heap"));
+        for end in ["", ".log"] {
+            let from = folder.path().join(format!("tasks.heap{end}"));
+            std::fs::copy(from, folder.path().join(format!("step {step}.heap{end}"))).unwrap();
+        }
+        let heap = open::<any::Task>(&path);
+        each!(heap, any::Task, |read, id, it| {
+            assert_eq!(&read[it.title], title(id), "step {step}");
+            assert_eq!(it.place, gathered::Point { x: id as f64, y: -(id as f64) });
+            let priority = if step < 5 { id } else { id % 256 };
+            assert_eq!(it.urgent, notes && priority > 7 && id % 3 != 0, "step {step}: {id}");
+        });
+    };
     {
         use first::{State, Task};
         let heap = open::<Task>(&path);
@@ -111,6 +149,7 @@ fn a_struct_changes_seven_times_and_keeps_its_values() {
         }
         tx.commit().unwrap();
     }
+    served(1, false, &name);
     {
         let heap = open::<added::Task>(&path);
         each!(heap, added::Task, |read, id, it| {
@@ -128,16 +167,19 @@ fn a_struct_changes_seven_times_and_keeps_its_values() {
         }
         tx.commit().unwrap();
     }
+    served(2, true, &name);
     {
         let heap = open::<reordered::Task>(&path);
         each!(heap, reordered::Task, |read, id, it| {
             assert_eq!((&read[it.name], it.priority, it.y), (&*name(id), id, -(id as f64)));
         });
     }
+    served(3, true, &name);
     {
         let heap = open::<renamed::Task>(&path);
         each!(heap, renamed::Task, |read, id, it| { assert_eq!(&read[it.title], name(id)) });
     }
+    served(4, true, &name);
     {
         let refused = Heap::open_as::<narrowed::Task>(&path).unwrap_err();
         assert!(matches!(refused, Error::Refused { .. }), "{refused}");
@@ -154,12 +196,14 @@ fn a_struct_changes_seven_times_and_keeps_its_values() {
             assert_eq!((&read[it.title], u64::from(it.priority)), (&*name(id), id % 256));
         });
     }
+    served(5, true, &name);
     {
         let heap = open::<gathered::Task>(&path);
         each!(heap, gathered::Task, |_read, id, it| {
             assert_eq!(it.place, gathered::Point { x: id as f64, y: -(id as f64) });
         });
     }
+    served(6, true, &name);
     {
         use grown::State;
         let heap = open::<grown::Task>(&path);
@@ -167,6 +211,7 @@ fn a_struct_changes_seven_times_and_keeps_its_values() {
             assert_eq!(it.state, if id % 3 == 0 { State::Finished } else { State::Open });
         });
     }
+    served(7, true, &name);
     let heap = open::<hooked::Task>(&path);
     each!(heap, hooked::Task, |read, id, it| {
         let whole = name(id);
@@ -174,6 +219,31 @@ fn a_struct_changes_seven_times_and_keeps_its_values() {
         assert_eq!((&read[it.project], &read[it.title]), (project, title));
         assert_eq!(&read[read[it.notes][0]], format!("note {id}"));
         assert_eq!(it.place.x, id as f64);
+    });
+    drop(read);
+    drop(heap);
+    let title = |id| {
+        let whole = name(id);
+        whole.split_once(": ").map_or(whole.clone(), |(_, title)| title.to_owned())
+    };
+    served(8, true, &title);
+
+    // And back, when a rollback would lose a commit.
+    let heap = open::<back::Task>(&path);
+    let mut tx = heap.write().unwrap();
+    for task in tx.records::<back::Task>().unwrap() {
+        tx[task].urgent = tx[task].id.is_multiple_of(2);
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    let refused = Heap::open_as::<hooked::Task>(&path).unwrap_err().to_string();
+    assert!(refused.contains("the heap is newer than the program"), "{refused}");
+    let older = Types::of::<hooked::Task>().unwrap().schema().clone();
+    let types = Some(Types::of::<back::Task>().unwrap().back_to(older).unwrap());
+    drop(Heap::open_with(&path, Options { types, ..Options::default() }).unwrap());
+    let heap = open::<hooked::Task>(&path);
+    each!(heap, hooked::Task, |read, id, it| {
+        assert_eq!((&read[it.title], it.priority), (&*title(id), if id.is_multiple_of(2) { 9 } else { 3 }));
     });
 }
 
@@ -189,6 +259,8 @@ fn the_page_shows_the_files_that_are_run() {
         include_str!("../../docs/migrating/6.rs"),
         include_str!("../../docs/migrating/7.rs"),
         include_str!("../../docs/migrating/8.rs"),
+        include_str!("../../docs/migrating/9.rs"),
+        include_str!("../../docs/migrating/10.rs"),
     ];
     for (number, file) in (1..).zip(files) {
         assert!(

@@ -8,6 +8,7 @@ mod answers;
 mod between;
 mod bytes;
 mod casts;
+mod census;
 mod decide;
 mod display;
 mod fields;

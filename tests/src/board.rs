@@ -107,6 +107,7 @@ pub mod hooked {
     }
 
     #[derive(Record)]
+    #[repr(C)]
     #[record(name = "Node")]
     struct OldNode {
         id: u64,
@@ -118,7 +119,7 @@ pub mod hooked {
 
     /// A node of the graph.
     #[derive(Record)]
-    #[record(hook = from_old)]
+    #[record(hook = from_old, down = to_old)]
     pub struct Node {
         /// The next one.
         pub next: Option<Ref<Node>>,
@@ -137,6 +138,16 @@ pub mod hooked {
         assert!(old.id != 11 || std::env::var_os("BOARD").is_none_or(|board| board != "panic"), "negative score");
         let tenths = (old.score * 10.0).round() as i64;
         Ok(Node { next: old.next, id: old.id, tenths, title: old.name, edges: old.edges })
+    }
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::cast_precision_loss,
+        reason = "the form of every hook, of small numbers"
+    )]
+    fn to_old(node: &Node, _: &mut Transaction<'_>) -> Result<OldNode> {
+        let score = node.tenths as f64 / 10.0;
+        Ok(OldNode { id: node.id, score, name: node.title, next: node.next, edges: node.edges })
     }
 }
 

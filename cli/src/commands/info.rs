@@ -284,7 +284,7 @@ impl Receipt {
             }
             for field in &converted.dropped {
                 let (name, shape) = (visible(&field.name), visible(&field.shape));
-                output.line(format_args!("    - {name} {shape} dropped; the name is reserved"))?;
+                output.line(format_args!("    {name} is reserved: it was {shape}"))?;
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! `image migrate`.
 
 mod answers;
+mod estimate;
 mod questions;
 mod refusal;
 mod to;
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// Whose types the records are to have: a program that answers, or a schema.json
     #[arg(long, value_name = "PROGRAM")]
     to: Option<PathBuf>,
+    /// The newer program that the heap was written by, whose `down` hooks lead back to --to
+    #[arg(long, requires = "to", value_name = "PROGRAM")]
+    with: Option<PathBuf>,
     /// Only print the plan
     #[arg(long, requires = "to", conflicts_with = "check")]
     plan: bool,

@@ -117,7 +117,7 @@ fn structure(item: &Item, this: &TokenStream, fields: &[Field]) -> Parts {
         describe_field(field, &quote!(::core::mem::offset_of!(Self, #member)))
     });
     let attributes = type_attributes(&item.settings);
-    let hooks = &item.settings.hooks;
+    let (hooks, downs) = (&item.settings.hooks, &item.settings.downs);
     let ident = &item.ident;
     let pattern = pattern(&quote!(#ident), this, fields);
     Parts {
@@ -125,6 +125,7 @@ fn structure(item: &Item, this: &TokenStream, fields: &[Field]) -> Parts {
         describe: quote! {
             ::heap::derive::describe_struct::<Self>(describer, #attributes, |describer| {
                 #(::heap::derive::hook::<Self, _>(describer, #hooks);)*
+                #(::heap::derive::down::<Self, _>(describer, #downs);)*
                 ::std::vec![#(#described),*]
             })
         },
@@ -184,11 +185,12 @@ fn enumeration(item: &Item, generics: &Generics, this: &TokenStream, variants: &
         previous = Some(constant);
     }
     let attributes = type_attributes(&item.settings);
-    let hooks = &item.settings.hooks;
+    let (hooks, downs) = (&item.settings.hooks, &item.settings.downs);
     let describe = quote! {
         const { ::heap::derive::assert_union::<Self>(&[#(#mirrors),*]) };
         ::heap::derive::describe_enum::<Self, #tag>(describer, #attributes, |describer| {
             #(::heap::derive::hook::<Self, _>(describer, #hooks);)*
+            #(::heap::derive::down::<Self, _>(describer, #downs);)*
             ::std::vec![#(#described),*]
         })
     };

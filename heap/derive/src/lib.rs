@@ -28,7 +28,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `from = "a.b"` | field | where the value of a field that moved comes from |
 /// | `secret`, `secret(zero)`, `secret(token)`, `secret(drop)` | type, field | may not leave the machine in a dump |
 /// | `dropped("x", "y")` | type | fields whose values may be dropped |
-/// | `hook = path` | type | a function `fn(&Old, &mut Transaction<'_>) -> heap::Result<Self>` that makes new records of old ones, where `Old` is the former type under the same record name; may be repeated |
+/// | `hook = path` | type | a function that makes new records of old ones: `fn(&Old, &mut Transaction<'_>) -> heap::Result<Self>`, where `Old` is the former type under the same record name, or `fn(&OldRecord<'_>, &mut Transaction<'_>) -> heap::Result<Self>`, which reads fields by name and serves every former layout; may be repeated, and is chosen by the heap's layout |
+/// | `down = path` | type | a function that makes old records of these, for a program that goes back to a former version: `fn(&Self, &mut Transaction<'_>) -> heap::Result<Old>`; may be repeated |
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) secret: Option<Secret>,
     pub(crate) dropped: Vec<LitStr>,
     pub(crate) hooks: Vec<Path>,
+    pub(crate) downs: Vec<Path>,
 }
 
 enum Value {
@@ -47,6 +48,7 @@ enum Value {
     Secret(Secret),
     Dropped(Vec<LitStr>),
     Hook(Path),
+    Down(Path),
 }
 
 struct Setting {
@@ -55,7 +57,7 @@ struct Setting {
 }
 
 /// Every key and the places that take it.
-const KEYS: [(&str, &[Place]); 7] = [
+const KEYS: [(&str, &[Place]); 8] = [
     ("name", &[Place::Type, Place::Field, Place::Variant]),
     ("was", &[Place::Type, Place::Field, Place::Variant]),
     ("default", &[Place::Field]),
@@ -63,6 +65,7 @@ const KEYS: [(&str, &[Place]); 7] = [
     ("secret", &[Place::Type, Place::Field]),
     ("dropped", &[Place::Type]),
     ("hook", &[Place::Type]),
+    ("down", &[Place::Type]),
 ];
 
 impl Place {
@@ -112,6 +115,10 @@ impl Settings {
                 self.hooks.push(path);
                 false
             }
+            Value::Down(path) => {
+                self.downs.push(path);
+                false
+            }
         };
         if repeated { Err(Error::new(key.span(), format!("`{key}` is said twice"))) } else { Ok(()) }
     }
@@ -133,6 +140,10 @@ impl Parse for Setting {
             "hook" => {
                 input.parse::<Token![=]>()?;
                 Value::Hook(input.parse()?)
+            }
+            "down" => {
+                input.parse::<Token![=]>()?;
+                Value::Down(input.parse()?)
             }
             unknown => {
                 let known: Vec<_> = KEYS.iter().map(|(key, _)| format!("`{key}`")).collect();

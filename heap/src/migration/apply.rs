@@ -10,9 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, JobKind, Plan, Registry, Shape, Unfit, ValueFault};
+use migrate::{BodyStep, ByteOrder, Conversion, JobKind, Plan, Registry, Shape, TypeDescriptor, Unfit, ValueFault};
 
 use super::gate::Passed;
+use super::hook::{Hook, TypedHook};
+use super::old::{OldLayout, OldRecord};
 use super::outside::{Fault, Values};
 use super::parallel::in_parallel;
 use super::progress::{OnProgress, Progress};
@@ -20,6 +22,7 @@ use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
+use crate::format::handle::Handle;
 use crate::format::header;
 use crate::format::slot::{self, Kind};
 use crate::kept::{Before, Flip};
@@ -61,10 +64,27 @@ impl Counter {
     }
 }
 
+/// A table all of whose records are dropped.
+#[derive(Debug)]
+pub(crate) struct DroppedTable {
+    number: u32,
+    /// Its type's name.
+    name: String,
+}
+
+/// A root that goes with the record that it names.
+#[derive(Debug)]
+pub(crate) struct DroppedRoot {
+    pub(crate) type_name: String,
+    pub(crate) root: String,
+}
+
 /// A table that is rewritten.
 #[derive(Debug)]
 pub(crate) struct TableWork {
     number: u32,
+    /// Position of its type in the plan's steps.
+    step: usize,
     /// Its type's name afterwards.
     name: String,
     old: Slots,
@@ -88,8 +108,19 @@ enum How {
     Alone(Conversion),
     /// With values outside of them.
     WithOutside(Conversion),
-    /// By the program's hook at this position, from records that were converted to its old type first.
-    Hook(usize, Option<Conversion>),
+    /// By the program's hook at this position.
+    Hook(usize, Seen),
+}
+
+/// As what a hook sees old records.
+#[derive(Debug)]
+enum Seen {
+    /// As they lie, which is as its old type does.
+    AsTheyAre,
+    /// Converted to its old type first.
+    Converted(Conversion),
+    /// By the names of their fields.
+    ByName,
 }
 
 impl How {
@@ -198,8 +229,9 @@ impl Migration {
                 fault => named(fault, RecordName { type_name: "the whole heap".into(), number: 0, generation: 0 }),
             })?;
         }
+        let roots = drop_tables(&self.passed.dropped, &mut tx);
         let before = self.before.take().expect("the tables have their places");
-        let receipt = receipt::of(&self.passed.plan, &self.passed.findings);
+        let receipt = receipt::of(&self.passed.plan, &self.passed.findings, &roots);
         tx.commit_flip(Durability::Disk, Flip { before, replaced: self.replaced, receipt })?;
         self.counter.tell(Progress::Committed);
         Ok(())
@@ -215,6 +247,11 @@ impl Migration {
         let program = programs.value(table.shape).expect("a record's shape has a program");
         let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
         let mut made = vec![0; program.size()];
+        let layout = match table.how {
+            How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers),
+            _ => None,
+        };
+        let mut record = RecordName { type_name: table.name.clone(), number: 0, generation: 0 };
         for region in &table.regions {
             let mut count = 0;
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
@@ -224,16 +261,15 @@ impl Migration {
                 }
                 let old = &old[slot::HEADER as usize..];
                 made.fill(0);
-                let converted = self.convert_record(table, old, &mut made, tx, numbers).and_then(|()| {
+                record.number = region.first_number + index as u64;
+                record.generation = slot::generation(word);
+                let seen = layout.as_ref().map(|layout| OldRecord::new(layout, old, &record));
+                let converted = self.convert_record(table, (old, seen), &mut made, tx, numbers).and_then(|()| {
                     // What is written here is believed by everybody from now on.
                     let checked = program.run(&made, ByteOrder::NATIVE, |_| Ok::<(), ValueFault>(()));
                     checked.map_err(Fault::Invalid)
                 });
-                converted.map_err(|fault| {
-                    let number = region.first_number + index as u64;
-                    let generation = slot::generation(word);
-                    named(fault, RecordName { type_name: table.name.clone(), number, generation })
-                })?;
+                converted.map_err(|fault| named(fault, record.clone()))?;
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
                 tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
@@ -250,7 +286,7 @@ impl Migration {
     fn convert_record(
         &self,
         table: &TableWork,
-        old: &[u8],
+        (old, seen): (&[u8], Option<OldRecord<'_>>),
         made: &mut [u8],
         tx: &mut Transaction<'_>,
         numbers: &HashMap<Shape, u32>,
@@ -260,19 +296,17 @@ impl Migration {
             How::Alone(conversion) | How::WithOutside(conversion) => {
                 conversion.converter().run(old, made, &mut Values { tx, numbers })
             }
-            How::Hook(hook, before) => {
-                let hook = &self.passed.types.hooks(&table.name)[*hook];
-                let converted;
-                let old = match before {
-                    None => old,
-                    Some(conversion) => {
+            How::Hook(hook, form) => {
+                match (&self.passed.types.hooks(&table.name)[*hook], form, seen) {
+                    (Hook::ByName(hook), _, Some(seen)) => lend(tx, |tx| hook.run(&seen, made, tx))?,
+                    (Hook::Typed(hook), Seen::Converted(conversion), _) => {
                         let mut bytes = vec![0; conversion.new_size()];
                         conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers })?;
-                        converted = bytes;
-                        &converted
+                        lend(tx, |tx| hook.run(&bytes, made, tx))?;
                     }
-                };
-                lend(tx, |tx| hook.run(old, made, tx))?;
+                    (Hook::Typed(hook), Seen::AsTheyAre, _) => lend(tx, |tx| hook.run(old, made, tx))?,
+                    _ => unreachable!("a hook sees what it was chosen for"),
+                }
                 if let Some(program) = tx.state.programs.value(table.shape) {
                     program.zero_padding(made, ByteOrder::NATIVE);
                 }
@@ -280,6 +314,42 @@ impl Migration {
             }
         }
     }
+}
+
+/// Removes all records of these tables, with what they own, and the roots that name them; these roots by the tables.
+fn drop_tables(tables: &[DroppedTable], tx: &mut Transaction<'_>) -> Vec<DroppedRoot> {
+    let mut dropped = Vec::new();
+    for DroppedTable { number, name } in tables {
+        let space = tx.raw.space();
+        let roots = tx.state.catalog.roots().filter(|root| {
+            let region = Handle::from_bits(root.reference).region;
+            space.table(region) == Some(*number)
+        });
+        let roots: Vec<String> = roots.map(|root| root.name.clone()).collect();
+        for root in roots {
+            tx.remove_root(&root);
+            dropped.push(DroppedRoot { type_name: name.clone(), root });
+        }
+        let table = &tx.state.catalog.tables[*number as usize];
+        let places = (0..table.entry.used).map(|record| table.place(record));
+        let headers = places.map(|(region, index)| space.region_at(region) + table.header_in_region(index));
+        let view = tx.raw.view();
+        let live = headers.filter(|&header| slot::kind_number(view.word(header)) == Kind::Record as u8);
+        for header in live.collect::<Vec<_>>() {
+            tx.state.free(&mut tx.raw, header, false);
+        }
+    }
+    dropped
+}
+
+/// The tables of types that are dropped with their records.
+pub(crate) fn dropped(plan: &Plan, catalog: &read::Catalog) -> Vec<DroppedTable> {
+    let gone = plan.types.iter().filter(|step| step.body == BodyStep::Gone).filter_map(|step| step.old);
+    let tables = gone.filter_map(|old| {
+        let name = &plan.old.types[old].name;
+        catalog.table_of_name(name).map(|number| DroppedTable { number, name: name.clone() })
+    });
+    tables.collect()
 }
 
 /// Lends the transaction to code of the program's, which may fail, panic, or put another one in its place.
@@ -346,6 +416,7 @@ pub(crate) fn tables(
         });
         tables.push(TableWork {
             number,
+            step,
             name: new.name.clone(),
             old: Slots { first: table.entry.first, stride: table.entry.stride },
             new: new_slots,
@@ -383,38 +454,69 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
     let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
     let mut refusal = None;
+    let mut by_name = None;
+    let mut converted = Vec::new();
     for (number, hook) in types.hooks(&new.name).iter().enumerate() {
-        let mut target = hook.old.clone();
-        // The hook's old type takes the name of the heap's; what only stood for that name makes room.
-        target.types.retain(|described| described.name == hook.name || described.name != old.name);
-        for described in &mut target.types {
-            if described.name == hook.name {
-                described.name.clone_from(&old.name);
-            }
-        }
-        let before = Plan::between(&plan.old, &target);
-        let Some(step) = before.types.iter().position(|step| {
-            step.old.is_some_and(|number| before.old.types[number].name == old.name) && step.new.is_some()
-        }) else {
+        let Hook::Typed(hook) = hook else {
+            by_name.get_or_insert(number);
             continue;
         };
-        if !before.types[step].rewritten {
-            return Ok(How::Hook(number, None));
-        }
-        match Conversion::of_type(&before, step, ByteOrder::NATIVE) {
-            Ok(conversion) if conversion.is_pure() => {
-                return Ok(How::Hook(number, Some(conversion)));
-            }
-            Ok(_) => refusal = Some("values outside its records would have to be made anew before the hook".to_owned()),
-            Err(error) => refusal = Some(error.to_string()),
+        match seen_as(plan, old, hook) {
+            // The heap's own layout, whatever else would do.
+            Some(Ok((Seen::AsTheyAre, _))) => return Ok(How::Hook(number, Seen::AsTheyAre)),
+            Some(Ok((seen, asks))) => converted.push((asks, number, seen)),
+            Some(Err(why)) => refusal = Some(why),
+            None => {}
         }
     }
-    let why = format!(
-        "the old type of its hook is not the heap's {} as it is{}",
-        old.name,
-        refusal.map_or_else(String::new, |why| format!(": {why}"))
-    );
-    Err(Error::Unsupported { name: new.name.clone(), why })
+    // One that is shown all there is comes first, then one that asks for itself, then one that is shown less.
+    converted.sort_by_key(|&(asks, number, _)| (asks, number));
+    match (converted.into_iter().next(), by_name) {
+        (Some((Asks::Nothing, number, seen)), _) | (Some((_, number, seen)), None) => Ok(How::Hook(number, seen)),
+        (_, Some(number)) => Ok(How::Hook(number, Seen::ByName)),
+        (None, None) => {
+            let why = format!(
+                "the old type of its hook is not the heap's {} as it is{}",
+                old.name,
+                refusal.map_or_else(String::new, |why| format!(": {why}"))
+            );
+            Err(Error::Unsupported { name: new.name.clone(), why })
+        }
+    }
+}
+
+/// Whether the rules would ask anything, were they to lead from the heap's records to a hook's old type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asks {
+    Nothing,
+    /// What becomes of a field that the old type does not have, for instance.
+    Something,
+}
+
+/// As what a hook sees the heap's records; none where its old type is another one, and why not where it cannot.
+fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result<(Seen, Asks), String>> {
+    let mut target = hook.old.clone();
+    // The hook's old type takes the name of the heap's; what only stood for that name makes room.
+    target.types.retain(|described| described.name == hook.name || described.name != old.name);
+    for described in &mut target.types {
+        if described.name == hook.name {
+            described.name.clone_from(&old.name);
+        }
+    }
+    let before = Plan::between(&plan.old, &target);
+    let step = before.types.iter().position(|step| {
+        step.old.is_some_and(|number| before.old.types[number].name == old.name) && step.new.is_some()
+    })?;
+    if !before.types[step].rewritten {
+        return Some(Ok((Seen::AsTheyAre, Asks::Nothing)));
+    }
+    let asks = before.questions.iter().any(|question| question.step == step);
+    let asks = if asks { Asks::Something } else { Asks::Nothing };
+    Some(match Conversion::of_type(&before, step, ByteOrder::NATIVE) {
+        Ok(conversion) if conversion.is_pure() => Ok((Seen::Converted(conversion), asks)),
+        Ok(_) => Err("values outside its records would have to be made anew before the hook".to_owned()),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 /// Has as much memory mapped in a region as the longer of its old and new form needs.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use migrate::{Answers, ByteOrder, Findings, Plan, Question, Registry};
 
-use super::apply::{self, TableWork};
-use super::registry;
+use super::apply::{self, DroppedTable, TableWork};
+use super::newer::{self, WayBack};
 use super::transcode::Foreign;
+use super::{receipt, registry};
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::header::Header;
@@ -25,6 +26,8 @@ pub(crate) struct Passed {
     pub(crate) findings: Findings,
     /// The tables that are rewritten, with the conversions of their records.
     pub(crate) tables: Vec<TableWork>,
+    /// The tables whose records are dropped with their types.
+    pub(crate) dropped: Vec<DroppedTable>,
     /// The registry afterwards.
     pub(crate) registry: Registry,
     /// The program's types, with their hooks.
@@ -44,7 +47,8 @@ pub(crate) fn pass<S: Source>(
     let overlay =
         if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)?.0 };
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
-    let Some((plan, registry)) = plan(&reader, &types, &options.answers, Unsaid::Kept)? else { return Ok(None) };
+    let planned = plan(&reader, &types, &options.answers, Unsaid::Kept)?;
+    let Some((plan, registry, way_back)) = planned else { return Ok(None) };
     // What the program does after a migration of its types, it does not after one of bytes alone.
     let is_of_types = plan.foreign.is_none() || plan.old != plan.new;
     let types = if is_of_types { types } else { Types::default() };
@@ -61,8 +65,10 @@ pub(crate) fn pass<S: Source>(
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let tables = apply::tables(&plan, &registry, &types, reader.catalog())?;
-    Ok(Some(Passed { foreign, plan, findings, tables, registry, types }))
+    let tables = apply::tables(&plan, &registry, &types, reader.catalog());
+    let tables = tables.map_err(|error| way_back.explain(error))?;
+    let dropped = apply::dropped(&plan, reader.catalog());
+    Ok(Some(Passed { foreign, plan, findings, tables, dropped, registry, types }))
 }
 
 impl Types {
@@ -76,7 +82,7 @@ impl Types {
     /// # Errors
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
-        let Some((plan, _)) = plan(reader, self, answers, Unsaid::Asked)? else { return Ok(None) };
+        let Some((plan, ..)) = plan(reader, self, answers, Unsaid::Asked)? else { return Ok(None) };
         let findings = super::scan::scan(reader, &plan)?;
         Ok(Some((plan, findings)))
     }
@@ -98,16 +104,18 @@ fn plan<S: Source>(
     types: &Types,
     answers: &Answers,
     secrets: Unsaid,
-) -> Result<Option<(Plan, Registry)>> {
+) -> Result<Option<(Plan, Registry, WayBack)>> {
     let catalog = reader.catalog();
     let planned = plan_types(catalog, types, answers, secrets)?;
     let foreign = Some(reader.byte_order()).filter(|order| *order != ByteOrder::NATIVE);
     if planned.is_none() && foreign.is_none() {
         return Ok(None);
     }
-    let (plan, registry) =
-        planned.unwrap_or_else(|| (Plan::unchanged(&catalog.registry().schema.current()), catalog.registry().clone()));
-    Ok(Some((Plan { foreign, ..plan }, registry)))
+    let (plan, registry, way_back) = planned.unwrap_or_else(|| {
+        let plan = Plan::unchanged(&catalog.registry().schema.current());
+        (plan, catalog.registry().clone(), WayBack::default())
+    });
+    Ok(Some((Plan { foreign, ..plan }, registry, way_back)))
 }
 
 /// The plan from the heap's types to the program's, and the registry afterwards; `None` when they are equal.
@@ -116,7 +124,7 @@ fn plan_types(
     types: &Types,
     answers: &Answers,
     secrets: Unsaid,
-) -> Result<Option<(Plan, Registry)>> {
+) -> Result<Option<(Plan, Registry, WayBack)>> {
     let old = catalog.registry().schema.current();
     let is_told = answers.types.values().any(|answers| !answers.unsecret.is_empty());
     let is_equal = |described: &migrate::TypeDescriptor| match old.get(&described.name) {
@@ -126,7 +134,8 @@ fn plan_types(
         // A type that the heap does not know is added when it is first used, unless it has another name there.
         None => described.attributes.was.iter().all(|name| old.get(name).is_none()),
     };
-    if types.schema().types.iter().all(is_equal) {
+    let drops = answers.drop_types.iter().any(|name| old.get(name).is_some());
+    if !drops && types.schema().types.iter().all(is_equal) {
         return Ok(None);
     }
     let is_live = |name: &str| {
@@ -135,14 +144,13 @@ fn plan_types(
     };
     let mut answers = answers.clone();
     answers.hooks.extend(types.hooked().map(str::to_owned));
+    let mut way_back = newer::way_back(catalog.history(), &old, types.schema(), &answers);
+    let said = std::mem::replace(&mut answers, std::mem::take(&mut way_back.answers));
+    answers.add(said);
     let merged = registry::merged(&old, types.schema(), &answers, is_live)?;
     let mut plan = Plan::with_answers(&old, &merged, &answers);
     if secrets == Unsaid::Kept && keep_secrets(&plan, &mut answers) {
         plan = Plan::with_answers(&old, &merged, &answers);
-    }
-    if let Some(name) = answers.drop_types.iter().find(|name| is_live(name)) {
-        let why = "its records cannot be dropped while the heap is opened: remove them first".to_owned();
-        return Err(Error::Unsupported { name: name.clone(), why });
     }
     let tables: HashSet<usize> = catalog
         .tables()
@@ -150,7 +158,9 @@ fn plan_types(
         .filter_map(|table| if let TableKind::Records(shape) = table.entry.kind { Some(shape as usize) } else { None })
         .collect();
     let registry = registry::migrated(catalog.registry(), &plan, |number| tables.contains(&number))?;
-    Ok(Some((plan, registry)))
+    plan.faults.append(&mut way_back.faults);
+    receipt::note_reserved(&mut plan, catalog.history());
+    Ok(Some((plan, registry, way_back)))
 }
 
 /// Where the program does not give a mark any more, and nobody says that the values may show, the heap goes on keeping

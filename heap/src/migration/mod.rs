@@ -8,8 +8,11 @@
 //! all its extents are new ones.
 
 mod apply;
+mod change;
 mod gate;
 mod hook;
+mod newer;
+mod old;
 mod outside;
 mod parallel;
 mod progress;
@@ -21,7 +24,7 @@ mod transcode;
 
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;
-pub(crate) use hook::Hook;
-pub(crate) use hook::IntoHook;
+pub(crate) use hook::{Down, Hook, IntoDown, IntoHook};
+pub use old::OldRecord;
 pub use progress::{OnProgress, Progress};
 pub(crate) use transcode::Foreign;

@@ -53,7 +53,7 @@ pub(crate) struct Values<'t, 'h, 'n> {
 }
 
 /// The parts of one entry.
-type Entry = (Vec<u8>, Vec<u8>);
+pub(super) type Entry = (Vec<u8>, Vec<u8>);
 
 impl Values<'_, '_, '_> {
     fn number(&self, shape: &Shape) -> u32 {
@@ -66,7 +66,7 @@ impl Values<'_, '_, '_> {
     }
 
     /// The elements of an old list, side by side.
-    fn elements(&self, handle: u64) -> Result<Vec<u8>> {
+    pub(super) fn elements(&self, handle: u64) -> Result<Vec<u8>> {
         let list = self.value(handle, "list")?;
         let view = self.tx.view();
         let program = self.tx.state.programs.value(slot::aux(list.word)).expect("a list's shape has a program");
@@ -104,7 +104,7 @@ impl Values<'_, '_, '_> {
     }
 
     /// The entries of an old map of either kind.
-    fn entries(&self, handle: u64) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&self, handle: u64) -> Result<Vec<Entry>> {
         let slot = self.value(handle, "map")?;
         let number = slot::aux(slot.word);
         let programs = &self.tx.state.programs;

@@ -12,8 +12,8 @@ use migrate::{Answers, Plan, Registry, Schema, Shape, TypeDescriptor};
 
 use crate::error::{Error, Result};
 
-/// The schema to migrate to: the program's types, and those of the heap that it does not name and that can stay as
-/// they are. `is_live` says whether the heap has records of a type.
+/// The schema to migrate to: the program's types, and those of the heap that it does not name, that are not to be dropped
+/// with their records, and that can stay as they are. `is_live` says whether the heap has records of a type.
 pub(crate) fn merged(
     old: &Schema,
     program: &Schema,
@@ -23,8 +23,10 @@ pub(crate) fn merged(
     let plan = Plan::with_answers(old, program, answers);
     let names = Names::of(&plan, Unnamed::Stay);
     let mut merged = program.clone();
-    let kept = plan.types.iter().filter(|step| step.new.is_none()).filter_map(|step| step.old);
-    for described in kept.map(|number| &old.types[number]) {
+    let unnamed = plan.types.iter().filter(|step| step.new.is_none()).filter_map(|step| step.old);
+    let (gone, kept): (Vec<&TypeDescriptor>, Vec<&TypeDescriptor>) =
+        unnamed.map(|number| &old.types[number]).partition(|described| answers.drop_types.contains(&described.name));
+    for described in kept {
         let name = &described.name;
         let why = if let Some(changed) = names.changed_within(&plan, described) {
             format!("it holds {changed} by value, which the program changed; name it too when the heap is opened")
@@ -38,7 +40,24 @@ pub(crate) fn merged(
             return Err(Error::Unsupported { name: name.clone(), why });
         }
     }
+    gone.into_iter().try_for_each(|described| check_gone(&described.name, &merged))?;
     Ok(merged)
+}
+
+/// That nothing in the schema afterwards speaks of a type whose records are dropped: so no reference to them is left, and
+/// none has to be looked for.
+fn check_gone(name: &str, merged: &Schema) -> Result<()> {
+    let speaks = |described: &TypeDescriptor| {
+        described.shapes().any(|shape| matches!(shape, Shape::Inline(named) | Shape::Reference(named) if named == name))
+    };
+    let why = if merged.get(name).is_some() {
+        "its records cannot go: the program has a type of this name".to_owned()
+    } else if let Some(holder) = merged.types.iter().find(|described| speaks(described)) {
+        format!("its records cannot go: {} holds or refers to some; drop those fields too", holder.name)
+    } else {
+        return Ok(());
+    };
+    Err(Error::Unsupported { name: name.to_owned(), why })
 }
 
 /// The registry after a migration by a plan from a heap's types to their [`merged`] schema.
@@ -163,7 +182,8 @@ impl Names {
             let new = step.new.map(|number| plan.new.types[number].name.clone());
             let new = new.or_else(|| (unnamed == Unnamed::Stay).then(|| old.name.clone()));
             let layout = match &new {
-                Some(name) if !step.rewritten => name.clone(),
+                // A type that stays unnamed stays as it is, and so does one that lies in it.
+                Some(name) if !step.rewritten || step.new.is_none() => name.clone(),
                 _ => former(),
             };
             records.insert(old.name.clone(), new.unwrap_or_else(former));

@@ -1,12 +1,13 @@
 //! A single value as the bytes its descriptor speaks of, and back: what binding rests on, where a test can reach it.
 
-use std::any::{TypeId, type_name};
+use std::any::type_name;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use migrate::{ByteOrder, Program, Programs, Registry, SchemaError, ValueFault};
 
 use super::settle;
-use crate::describe::Describer;
+use crate::describe::{Describer, Description};
 use crate::error::{Error, Result};
 use crate::field::Field;
 
@@ -15,7 +16,7 @@ use crate::field::Field;
 /// # Errors
 /// When the type cannot be described.
 pub fn bytes_of<T: Field>(value: T) -> Result<Vec<u8>> {
-    let program = program::<T>()?;
+    let program = program::<T>(Describer::describe_element::<T>()?)?;
     let mut place = MaybeUninit::new(value);
     settle(place.as_mut_ptr().cast());
     // SAFETY: the place is `size_of::<T>()` bytes long, and past `settle` each of them is initialised.
@@ -30,19 +31,47 @@ pub fn bytes_of<T: Field>(value: T) -> Result<Vec<u8>> {
 /// # Errors
 /// When the type cannot be described, or the bytes are no value of it.
 pub fn value_of<T: Field>(bytes: &[u8]) -> Result<T> {
-    let program = program::<T>()?;
-    assert_eq!(program.size(), size_of::<T>(), "the shape is as large as the type");
-    let visited = program.run(bytes, ByteOrder::NATIVE, |_| Ok::<(), ValueFault>(()));
-    visited.map_err(|fault| unsupported::<T>(format!("these bytes are no value of it: {fault}")))?;
-    // SAFETY: the bytes are as many as `T` has (`run` refuses fewer) and a value that its shape admits, so by the contract of `Field` one of
-    // `T`; the read does not ask for alignment, and a `Field` is not dropped, so nothing is owned twice.
-    Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+    let read = ValueReader::<T>::new()?.read(bytes);
+    read.map_err(|fault| unsupported::<T>(format!("these bytes are no value of it: {fault}")))
 }
 
-fn program<T: Field>() -> Result<Program> {
+/// Tells whether bytes are a value of `T`, and reads it.
+pub(crate) struct ValueReader<T> {
+    /// That of `T`'s own description.
+    program: Program,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Field> ValueReader<T> {
+    /// Describes the type.
+    pub(crate) fn new() -> Result<Self> {
+        Self::described(Describer::describe_element::<T>()?)
+    }
+
+    /// Describes the type as one of which there are only old values.
+    pub(crate) fn of_old() -> Result<Self> {
+        Self::described(Describer::describe_old_element::<T>()?)
+    }
+
+    fn described(description: Description) -> Result<Self> {
+        let program = program::<T>(description)?;
+        assert_eq!(program.size(), size_of::<T>(), "the shape is as large as the type");
+        Ok(Self { program, of: PhantomData })
+    }
+
+    /// The value that the first bytes are.
+    pub(crate) fn read(&self, bytes: &[u8]) -> std::result::Result<T, ValueFault> {
+        self.program.run(bytes, ByteOrder::NATIVE, |_| Ok::<(), ValueFault>(()))?;
+        // SAFETY: the bytes are as many as `T` has (`run` refuses fewer) and a value that its shape admits, so by the
+        // contract of `Field` one of `T`; the read does not ask for alignment, and a `Field` is not dropped, so nothing
+        // is owned twice.
+        Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+    }
+}
+
+fn program<T: Field>(description: Description) -> Result<Program> {
     let unsupported = |error: SchemaError| unsupported::<T>(error.to_string());
-    let description = Describer::describe_element::<T>()?;
-    let shape = description.elements.into_iter().find(|(id, _)| *id == TypeId::of::<T>()).map(|(_, shape)| shape);
+    let shape = description.shape_of_element::<T>().cloned();
     let registry = Registry { schema: description.schema, shapes: shape.into_iter().collect() };
     registry.check().map_err(unsupported)?;
     let programs = Programs::compile(&registry).map_err(unsupported)?;

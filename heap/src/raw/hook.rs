@@ -17,9 +17,14 @@ where
     unsafe { place.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(old.as_ptr(), size_of::<O>()) };
     // SAFETY: by the duty above the bytes are a valid `O`. A `Field` is not dropped, so nothing is owned twice.
     let made = hook(unsafe { place.assume_init_ref() })?;
+    put_made(made, new);
+    Ok(())
+}
+
+/// Puts the bytes of a value that a hook made into `new`; its padding is the caller's to zero.
+pub(crate) fn put_made<N: Record>(made: N, new: &mut [u8]) {
     let mut made = std::mem::MaybeUninit::new(made);
     settle(made.as_mut_ptr().cast());
     // SAFETY: the place is `size_of::<N>()` bytes long, and past `settle` each of them is initialised.
     new.copy_from_slice(unsafe { std::slice::from_raw_parts(made.as_ptr().cast::<u8>(), size_of::<N>()) });
-    Ok(())
 }

@@ -46,10 +46,11 @@ mod writeback;
 
 pub(crate) use arena::Arena;
 pub(crate) use buffer::Loose;
+pub(crate) use bytes::ValueReader;
 pub use bytes::{bytes_of, value_of};
 pub(crate) use fork::ForkMark;
 pub(crate) use gate::{Gate, Reading, Refusal};
-pub(crate) use hook::run_hook;
+pub(crate) use hook::{put_made, run_hook};
 pub(crate) use inherited::take_inherited;
 pub(crate) use lock::ofd_lock;
 pub(crate) use log_map::LogMap;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bytes::types_by_value;
-use super::findings::{Finding, Findings, Offender};
+use super::findings::{Change, Finding, Findings, Offender};
 use super::model::{CheckKind, Plan, TypeStep};
 use super::question::{Clean, Fault, Grouped, Question, joined};
 use crate::layout::TypeIndex;
@@ -191,9 +191,17 @@ pub(super) fn write_finding(f: &mut fmt::Formatter<'_>, kind: CheckKind, finding
         }
     }
     match &finding.largest {
-        Some(change) => write!(f, "; worst {}, by {:.1e} of its value", Clean(&change.record), change.relative),
+        Some(change) => {
+            f.write_str("; ")?;
+            write_change(f, change)
+        }
         None => Ok(()),
     }
+}
+
+/// `worst Node#17, by 1.2e-5 of its value`.
+pub(super) fn write_change(f: &mut impl fmt::Write, change: &Change) -> fmt::Result {
+    write!(f, "worst {}, by {:.1e} of its value", Clean(&change.record), change.relative)
 }
 
 impl fmt::Display for Failure {

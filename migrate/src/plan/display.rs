@@ -456,7 +456,7 @@ fn counted(records: u64) -> String {
 }
 
 /// The old field at a path, and its name with the names around it.
-fn field_at<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(&'a Field, String)> {
+pub(super) fn field_at<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(&'a Field, String)> {
     let mut fields = old;
     let mut name = String::new();
     let (last, around) = path.split_last()?;

@@ -3,7 +3,7 @@
 use super::answers::{Answers, TypeAnswers};
 use super::model::{BodyStep, Cast, Fields, Plan, Source, Value};
 use super::question::{Fault, joined};
-use crate::schema::{Body, Field};
+use crate::schema::{Body, Field, TypeDescriptor};
 
 impl Plan {
     /// The plan from the new schema to the old one, which undoes this one.
@@ -14,7 +14,7 @@ impl Plan {
     /// Names everything that cannot be brought back: values that were dropped or rounded, made by a hook, or mixed with
     /// others; and fields that moved into or out of a struct, for which there is no way back yet.
     pub fn inverse(&self) -> Result<Self, Vec<Fault>> {
-        let mut lost = Lost { plan: self, faults: self.faults.clone(), answers: Answers::default(), empty: Vec::new() };
+        let mut lost = Lost::new(self, self.faults.clone(), Unanswered::Faults);
         for number in 0..self.types.len() {
             lost.type_step(number);
         }
@@ -39,10 +39,37 @@ impl Plan {
         }
         Ok(inverse)
     }
+
+    /// What the plan says of the way back from its new schema to its old one, for the old types that `is_wanted`: the
+    /// renames, as answers, and what cannot be brought back. Of what the plan asks, and of fields that it drops, it says
+    /// nothing: only whoever knows how the plan was decided can.
+    pub fn way_back(&self, is_wanted: impl Fn(&TypeDescriptor) -> bool) -> (Answers, Vec<Fault>) {
+        let mut lost = Lost::new(self, Vec::new(), Unanswered::Passed);
+        for (number, step) in self.types.iter().enumerate() {
+            if step.new.is_some() && step.old.is_some_and(|old| is_wanted(&self.old.types[old])) {
+                lost.type_step(number);
+            }
+        }
+        let mut answers = lost.answers;
+        answers.rename.retain(|before, after| before != after);
+        for answers in answers.types.values_mut() {
+            answers.rename.retain(|before, after| before != after);
+        }
+        answers.types.retain(|_, answers| *answers != TypeAnswers::default());
+        (answers, lost.faults)
+    }
+}
+
+/// What becomes of what a plan leaves unanswered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unanswered {
+    Faults,
+    Passed,
 }
 
 struct Lost<'a> {
     plan: &'a Plan,
+    unanswered: Unanswered,
     faults: Vec<Fault>,
     /// What says that the new names are the old ones again.
     answers: Answers,
@@ -50,7 +77,17 @@ struct Lost<'a> {
     empty: Vec<(usize, Option<usize>, usize)>,
 }
 
-impl Lost<'_> {
+impl<'a> Lost<'a> {
+    fn new(plan: &'a Plan, faults: Vec<Fault>, unanswered: Unanswered) -> Self {
+        Self { plan, unanswered, faults, answers: Answers::default(), empty: Vec::new() }
+    }
+
+    fn unanswered(&mut self, place: String, what: &str) {
+        if self.unanswered == Unanswered::Faults {
+            self.fault(place, what);
+        }
+    }
+
     fn fault(&mut self, place: String, what: &str) {
         self.faults.push(Fault { place, what: what.into() });
     }
@@ -96,7 +133,7 @@ impl Lost<'_> {
                 self.answers.types.insert(old.name.clone(), answers);
             }
             (BodyStep::Hook, ..) => self.fault(new.name.clone(), "a hook made it, and only another one can undo that"),
-            (BodyStep::Unanswered, ..) => self.fault(new.name.clone(), "nobody says how it is made"),
+            (BodyStep::Unanswered, ..) => self.unanswered(new.name.clone(), "nobody says how it is made"),
             _ => {}
         }
     }
@@ -129,10 +166,11 @@ impl Lost<'_> {
                 }
                 Source::Gathered(_) | Source::Value(_) => {}
                 Source::Hook => self.fault(place, "a hook made it, and only another one can undo that"),
-                Source::Unanswered => self.fault(place, "nobody says where it comes from"),
+                Source::Unanswered => self.unanswered(place, "nobody says where it comes from"),
             }
         }
-        for dropped in fields.dropped.iter().filter(|dropped| dropped.check.is_none()) {
+        let lost = fields.dropped.iter().filter(|dropped| dropped.check.is_none());
+        for dropped in lost.filter(|_| self.unanswered == Unanswered::Faults).collect::<Vec<_>>() {
             let name = dropped.path.first().and_then(|&first| old.get(first)).map_or("", |field| &field.name);
             self.fault(joined(place, name), "its values were dropped");
         }
@@ -148,7 +186,7 @@ impl Lost<'_> {
                 Cast::Unwrap { none: Some(_), .. } => {
                     self.fault(place.to_owned(), "what was absent cannot be told from the default");
                 }
-                Cast::Unanswered => self.fault(place.to_owned(), "nobody says how it is converted"),
+                Cast::Unanswered => self.unanswered(place.to_owned(), "nobody says how it is converted"),
                 _ => {}
             }
             open.extend(cast.parts().into_iter().flatten());

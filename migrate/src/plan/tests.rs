@@ -1,5 +1,6 @@
 //! What plans say, held against the rules.
 
+mod census;
 mod chains;
 mod make;
 mod rules;

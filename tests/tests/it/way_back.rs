@@ -150,7 +150,7 @@ fn a_way_back_is_given_up_once_by_command_or_program() {
         assert!(matches!(heap::rollback(&path), Err(Error::NothingKept { .. })));
         let said = folder.image(&["info", "scores.heap", "--history"]).done();
         assert!(said.contains("commit 7 migrated 01010101 → 02020202 by board 2"), "{said}");
-        assert!(said.contains("    - due u32 dropped; the name is reserved"), "{said}");
+        assert!(said.contains("    due is reserved: it was u32"), "{said}");
         assert!(said.contains("commit 8 gave up the way back of 01010101 → 02020202"), "{said}");
         folder.image(&["verify", "scores.heap"]).done();
         Heap::open(&path).unwrap();

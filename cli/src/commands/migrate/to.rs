@@ -12,18 +12,22 @@ use migrate::{Answers, Body, BodyStep, Fields, Fingerprint, Plan, Question, Refu
 use serde::Serialize;
 
 use super::questions::{self, Person};
-use super::{Options, answers, refusal};
+use super::{Options, answers, estimate, refusal};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
 use crate::figures;
 use crate::library::{self, Pending, State};
 use crate::output::Output;
-use crate::program::{self, Step};
+use crate::program::{self, Files, Step};
 use crate::target::{Program, Target};
 
 /// Migrates the heap, or tells what that would do.
 pub(super) fn run(options: &Options, to: &Path, output: &mut Output) -> Result<Exit, Failure> {
     let target = Target::find(to)?;
+    let target = match &options.with {
+        Some(newer) => target.with(newer)?,
+        None => target,
+    };
     if options.plan || options.check {
         let considered = Considered::new(options, target)?;
         return if options.plan { considered.print_plan(output) } else { considered.print_check(output) };
@@ -93,7 +97,8 @@ impl Considered {
         }
         let Some(pending) = &self.pending else { return self.print_up_to_date(output) };
         let program = self.target.program.as_ref().map_or_else(String::new, |program| format!(" ({})", program.name));
-        output.line(format_args!("from {}  to {}{}", self.old, self.new, visible(&program)))?;
+        let time = estimate::shown(estimate::time(&pending.plan, &pending.findings));
+        output.line(format_args!("from {}  to {}{}, {time}", self.old, self.new, visible(&program)))?;
         let text = pending.plan.display_with(&pending.findings).to_string();
         let (body, last) = text.trim_end().rsplit_once('\n').unwrap_or(("", text.trim_end()));
         // The plan escapes what comes from the heap, and ends by counting what it asks.
@@ -106,13 +111,16 @@ impl Considered {
     }
 
     fn print_check(&self, output: &mut Output) -> Result<Exit, Failure> {
-        let Some(_) = &self.pending else { return self.print_up_to_date(output) };
+        let Some(pending) = &self.pending else { return self.print_up_to_date(output) };
         let refusal = self.refusal_unasked();
         if output.is_json() {
             return output.json(&self.report(refusal.as_ref())).map(|()| Exit::No);
         }
         let how = match &refusal {
-            None => "plan answered".to_owned(),
+            None => {
+                let time = estimate::shown(estimate::time(&pending.plan, &pending.findings));
+                format!("plan answered, {time}")
+            }
             Some(refusal) if refusal.faults.is_empty() && refusal.failures.is_empty() => {
                 format!("{} needed", figures::counted(refusal.questions.len() as u64, "decision"))
             }
@@ -142,6 +150,7 @@ impl Considered {
             decided: refusal.is_none(),
             refusal: refusal.map(ToString::to_string),
             plan: pending.map(|pending| pending.plan.display_with(&pending.findings).to_string()),
+            estimated_seconds: pending.map(|pending| estimate::time(&pending.plan, &pending.findings).as_secs_f64()),
             questions: questions.iter().map(|(question, _)| ReportedQuestion::of(question)).collect(),
             answers: self.file.display().to_string(),
         }
@@ -187,7 +196,8 @@ impl Considered {
         let in_program = |program: &Program| program.after || needs_hooks(&pending.plan);
         if self.target.program.as_ref().is_some_and(in_program) {
             let answers = self.file.exists().then_some(&*self.file);
-            let told = program::migrate(&self.target.path, &self.heap, answers, |step| watch.see(step));
+            let files = Files { answers, schema: self.target.older() };
+            let told = program::migrate(&self.target.path, &self.heap, files, |step| watch.see(step));
             told.map_err(|failure| self.explained(failure))?;
         } else {
             let answers = Answers { hooks: BTreeSet::default(), ..self.answers.clone() };
@@ -356,6 +366,8 @@ struct Report {
     refusal: Option<String>,
     /// The plan in words.
     plan: Option<String>,
+    /// About how long it takes.
+    estimated_seconds: Option<f64>,
     /// What is to be decided.
     questions: Vec<ReportedQuestion>,
     /// The file in which to answer.

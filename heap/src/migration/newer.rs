@@ -1,0 +1,141 @@
+//! A heap that is newer than the program: what its history says of the way back to the program's types.
+//!
+//! A migration's receipt has, for each type, the fingerprints of its layout before and after. So a heap knows that a
+//! program's layout is one that it had, and by which migrations it came from there. What they renamed is renamed back;
+//! where one of them left nothing to come back to, the heap is refused, unless the program says what is to be there: by
+//! a hook, or by a default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use migrate::{Answers, Fault, Plan, Schema, TypeDescriptor};
+
+use super::receipt::{self, Told};
+use crate::error::Error;
+use crate::format::history::{History, Receipt};
+
+/// The way back to a program's types.
+#[derive(Debug, Default)]
+pub(crate) struct WayBack {
+    /// What the migrations renamed.
+    pub(crate) answers: Answers,
+    /// What cannot be brought back.
+    pub(crate) faults: Vec<Fault>,
+    /// The types that the heap had and that have hooks, which may be meant for still older ones; and what made the heap
+    /// newer.
+    hooked: BTreeMap<String, String>,
+}
+
+impl WayBack {
+    /// An error about a type's hook, which may be no wonder.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Unsupported { name, why } if self.hooked.contains_key(&name) => {
+                let why =
+                    format!("{}; a `down` hook of the newer program makes a way back ({why})", self.hooked[&name]);
+                Error::Unsupported { name, why }
+            }
+            error => error,
+        }
+    }
+}
+
+/// The way from a heap's types back to a program's, for those that the heap had once; `answers` are what people said.
+pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answers: &Answers) -> WayBack {
+    let since: BTreeMap<&str, Since<'_>> = program
+        .types
+        .iter()
+        .filter_map(|described| {
+            let before = described.fingerprint(program).to_string();
+            let is_current = heap.types.iter().any(|known| known.fingerprint(heap).to_string() == before);
+            let since = if is_current { None } else { Since::of(history, &before) };
+            since.map(|since| (&*described.name, since))
+        })
+        .collect();
+    if since.is_empty() {
+        return WayBack::default();
+    }
+    let is_hooked = |name: &str| answers.hooks.contains(name);
+    let plan = Plan::between(program, heap);
+    let (renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
+    for (&name, since) in &since {
+        let described = program.get(name);
+        faults.extend(described.into_iter().flat_map(|described| since.faults(described)));
+    }
+    faults.retain(|fault| !is_hooked(type_name(fault)) && !says_what_is_there(fault, program, answers));
+    faults.sort_by(|one, other| one.place.cmp(&other.place));
+    faults.dedup_by(|one, other| one.place == other.place);
+    for fault in &mut faults {
+        if let Some(since) = since.get(type_name(fault)) {
+            fault.what = format!("{since}, and there is no way back: {}; a `down` hook makes one", fault.what);
+        }
+    }
+    let hooked = since.iter().filter(|(name, _)| is_hooked(name));
+    let hooked = hooked.map(|(&name, since)| (name.to_owned(), since.to_string())).collect();
+    WayBack { answers: renames, faults, hooked }
+}
+
+/// The type that a fault is about.
+fn type_name(fault: &Fault) -> &str {
+    fault.place.split(['.', ':']).next().unwrap_or_default()
+}
+
+/// Whether the program or an answer gives a field what it then holds.
+fn says_what_is_there(fault: &Fault, program: &Schema, answers: &Answers) -> bool {
+    let Some((name, field)) = fault.place.split_once('.') else { return false };
+    let declared = program.get(name).is_some_and(|described| {
+        described.fields().any(|known| known.name == field && known.attributes.default.is_some())
+    });
+    declared || answers.types.get(name).is_some_and(|answers| answers.default.contains_key(field))
+}
+
+/// What migrations did to a type since it had a layout, the oldest first.
+struct Since<'h>(Vec<(&'h Receipt, Told<'h>)>);
+
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the heap is newer than the program")?;
+        match self.0.first() {
+            Some((receipt, _)) => write!(f, " (by commit {} of {})", receipt.sequence, receipt.program),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'h> Since<'h> {
+    fn of(history: &'h History, layout: &str) -> Option<Self> {
+        let mut steps = Vec::new();
+        let stands = receipt::standing(history);
+        // The last time that the heap had the layout.
+        let first = stands.iter().rposition(|receipt| receipt::told(receipt).any(|told| told.is_from(layout)))?;
+        let mut layout = layout.to_owned();
+        for receipt in &stands[first..] {
+            if let Some(told) = receipt::told(receipt).find(|told| told.is_from(&layout)) {
+                told.to()?.clone_into(&mut layout);
+                steps.push((*receipt, told));
+            }
+        }
+        Some(Self(steps))
+    }
+
+    /// What is not there any more of the program's type.
+    fn faults(&self, described: &TypeDescriptor) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (_, told) in &self.0 {
+            if told.is_hooked() {
+                faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
+            }
+            for field in described.fields() {
+                let what = if told.gave_up(&field.name) {
+                    "its values were dropped"
+                } else if told.rounded(&field.name) {
+                    "its values were rounded"
+                } else {
+                    continue;
+                };
+                faults.push(Fault { place: format!("{}.{}", described.name, field.name), what: what.into() });
+            }
+        }
+        faults
+    }
+}

@@ -1,0 +1,391 @@
+//! Heaps that are newer than the program: rule 43.
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    dead_code,
+    clippy::unnecessary_wraps,
+    reason = "types are declared in modules, one for each version"
+)]
+
+use std::path::{Path, PathBuf};
+
+use heap::{Error, Heap, Options, Transaction, TypeSet, Types};
+use migrate::Answers;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn heap(&self) -> PathBuf {
+        self.0.path().join("newer.heap")
+    }
+
+    /// A heap of the first version, which the others then opened, each with a commit of its own.
+    fn made(count: u64) -> Self {
+        use first::{Job, Kind, Task, User};
+        let folder = Self::new();
+        let heap = open::<(Task, Job)>(&folder.heap());
+        write(&heap, |tx| {
+            for number in 0..count {
+                let [user, name] = ["user", "name"].map(|text| tx.text(&format!("{text} {number}")).unwrap());
+                let user = tx.insert(User { name: user }).unwrap();
+                let kind = if number.is_multiple_of(2) { Kind::Plain } else { Kind::Sized { len: number as u8 } };
+                tx.insert(Task { number, name, user, small: number as u32, kind }).unwrap();
+                tx.insert(Job { hours: number as u32 }).unwrap();
+            }
+        });
+        folder
+    }
+}
+
+fn open<S: TypeSet>(path: &Path) -> Heap {
+    Heap::open_as::<S>(path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
+    let answers = Answers::from_toml(answers).unwrap();
+    Heap::open_with(path, Options { types: Some(Types::of::<S>()?), answers, ..Options::default() })
+}
+
+fn refused<S: TypeSet>(path: &Path) -> String {
+    let before = std::fs::read(path).unwrap();
+    let error = Heap::open_as::<S>(path).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(std::fs::read(path).unwrap() == before, "a refused heap is the same byte by byte");
+    error.to_string()
+}
+
+fn write(heap: &Heap, write: impl FnOnce(&mut Transaction<'_>)) {
+    let mut tx = heap.write().unwrap();
+    write(&mut tx);
+    tx.commit().unwrap();
+}
+
+mod first {
+    use heap::{Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Task {
+        pub number: u64,
+        pub name: Text,
+        pub user: Ref<User>,
+        pub small: u32,
+        pub kind: Kind,
+    }
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[repr(u8)]
+    pub enum Kind {
+        Plain,
+        Sized { len: u8 },
+    }
+
+    #[derive(Record)]
+    pub struct User {
+        pub name: Text,
+    }
+
+    #[derive(Record)]
+    pub struct Job {
+        pub hours: u32,
+    }
+}
+
+/// Everything is renamed or widened.
+mod second {
+    use heap::{Record, Ref, Text};
+
+    #[derive(Record)]
+    pub struct Task {
+        pub kind: Sort,
+        #[record(was = "user")]
+        pub owner: Ref<Person>,
+        #[record(was = "name")]
+        pub title: Text,
+        pub number: u64,
+        pub small: u64,
+        #[record(default = 0)]
+        pub priority: u64,
+    }
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[repr(u8)]
+    #[record(was = "Kind")]
+    pub enum Sort {
+        #[record(was = "Sized")]
+        Long {
+            #[record(was = "len")]
+            length: u32,
+        },
+        #[record(was = "Plain")]
+        Simple,
+    }
+
+    #[derive(Record)]
+    #[record(was = "User")]
+    pub struct Person {
+        #[record(was = "name")]
+        pub title: Text,
+    }
+}
+
+#[test]
+fn what_a_migration_renamed_and_widened_goes_back_by_itself() {
+    use first::{Job, Kind, Task};
+    let folder = Folder::made(100);
+    let heap = open::<(second::Task, Job)>(&folder.heap());
+    write(&heap, |tx| {
+        let name = tx.text("user new").unwrap();
+        let owner = tx.insert(second::Person { title: name }).unwrap();
+        let title = tx.text("name new").unwrap();
+        let kind = second::Sort::Long { length: 200 };
+        tx.insert(second::Task { kind, owner, title, number: 100, small: 7, priority: 0 }).unwrap();
+    });
+    drop(heap);
+    // A value that does not fit, and one that would be lost, are refused as ever.
+    let set = |small, priority, length| {
+        let heap = open::<(second::Task, Job)>(&folder.heap());
+        write(&heap, |tx| {
+            let task = tx.records::<second::Task>().unwrap()[100];
+            (tx[task].small, tx[task].priority) = (small, priority);
+            tx[task].kind = second::Sort::Long { length };
+        });
+    };
+    set(1 << 40, 0, 200);
+    assert!(refused::<(Task, Job)>(&folder.heap()).contains("1 of 101 do not fit"));
+    set(7, 1, 200);
+    assert!(refused::<(Task, Job)>(&folder.heap()).contains("Task.priority"));
+    set(7, 0, 300);
+    assert!(refused::<(Task, Job)>(&folder.heap()).contains("do not fit"));
+    set(7, 0, 200);
+    let heap = open::<(Task, Job)>(&folder.heap());
+    let read = heap.read();
+    assert_eq!(read.count::<Task>().unwrap(), 101);
+    for (_, task) in read.iter::<Task>().unwrap() {
+        let (number, len) =
+            if task.number == 100 { ("new".to_owned(), 200) } else { (task.number.to_string(), task.number as u8) };
+        assert_eq!(
+            (&read[task.name], &read[read[task.user].name]),
+            (&*format!("name {number}"), &*format!("user {number}"))
+        );
+        let is_plain = task.number.is_multiple_of(2) && task.number < 100;
+        assert_eq!(task.kind, if is_plain { Kind::Plain } else { Kind::Sized { len } });
+    }
+    drop(read);
+    drop(heap);
+    // And up again.
+    assert_eq!(open::<(second::Task, Job)>(&folder.heap()).read().count::<second::Task>().unwrap(), 101);
+}
+
+#[test]
+fn a_heap_that_never_had_the_layout_follows_the_ordinary_rules() {
+    let folder = Folder::new();
+    let heap = open::<second::Person>(&folder.heap());
+    write(&heap, |tx| {
+        let title = tx.text("ann").unwrap();
+        tx.insert(second::Person { title }).unwrap();
+    });
+    drop(heap);
+    // It was the second version's from the start: nothing tells that a `User` is a `Person`.
+    assert_eq!(open::<first::User>(&folder.heap()).read().count::<first::User>().unwrap(), 0);
+}
+
+mod dropping {
+    use heap::{Record, Text};
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Full {
+        pub number: u64,
+        pub name: Text,
+        pub real: f64,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("name"))]
+    pub struct Less {
+        pub number: u64,
+        pub real: f64,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Plain {
+        pub number: u64,
+        pub real: f64,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Rounded {
+        pub number: u64,
+        pub name: Text,
+        pub real: f32,
+    }
+
+    /// As the first, and says what is to be there.
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Given {
+        pub number: u64,
+        #[record(default = "lost")]
+        pub name: Text,
+        pub real: f64,
+    }
+
+    pub fn make(folder: &super::Folder) {
+        let heap = super::open::<Full>(&folder.heap());
+        super::write(&heap, |tx| {
+            let name = tx.text("ann").unwrap();
+            tx.insert(Full { number: 1, name, real: 0.1 }).unwrap();
+        });
+    }
+}
+
+#[test]
+fn what_was_dropped_or_rounded_does_not_come_back_as_nothing() {
+    use dropping::{Full, Given, Less, Plain, Rounded, make};
+    let says = "its values were dropped; a `down` hook makes one";
+    // By the program's word, and by an answer's.
+    for by_answer in [false, true] {
+        let folder = Folder::new();
+        make(&folder);
+        if by_answer {
+            drop(open_answered::<Plain>(&folder.heap(), "[Task]\ndrop = [\"name\"]").unwrap());
+        } else {
+            drop(open::<Less>(&folder.heap()));
+        }
+        let refusal = refused::<Full>(&folder.heap());
+        assert!(refusal.contains("Task.name: the heap is newer than the program (by commit 2 of newer"), "{refusal}");
+        assert!(refusal.contains(says), "{refusal}");
+        // The way back that loses nothing is a rollback; and whoever gives the field a value has it.
+        let heap = if by_answer {
+            open_answered::<Full>(&folder.heap(), "[Task]\ndefault = { name = \"\\\"lost\\\"\" }").unwrap()
+        } else {
+            drop(open::<Given>(&folder.heap()));
+            open::<Full>(&folder.heap())
+        };
+        let read = heap.read();
+        assert!(read.iter::<Full>().unwrap().all(|(_, task)| &read[task.name] == "lost"));
+    }
+    let folder = Folder::new();
+    make(&folder);
+    drop(open_answered::<Rounded>(&folder.heap(), "[Task]\nlossy = [\"real\"]").unwrap());
+    assert!(refused::<Full>(&folder.heap()).contains("Task.real: the heap is newer"));
+    heap::rollback(folder.heap()).unwrap();
+    drop(open::<Less>(&folder.heap()));
+    heap::rollback(folder.heap()).unwrap();
+    // What was rolled back counts for nothing.
+    drop(open::<Full>(&folder.heap()));
+}
+
+mod third {
+    use heap::{Record, Result, Transaction};
+
+    use super::first;
+
+    /// Under the same name a field means something else.
+    #[derive(Record)]
+    #[record(hook = up, down = down)]
+    pub struct Job {
+        pub hours: u32,
+        pub minutes: u64,
+    }
+
+    fn up(old: &first::Job, _: &mut Transaction<'_>) -> Result<Job> {
+        Ok(Job { hours: old.hours + 1, minutes: 30 })
+    }
+
+    fn down(job: &Job, tx: &mut Transaction<'_>) -> Result<first::Job> {
+        let _ = tx.text("what is not kept goes")?;
+        Ok(first::Job { hours: job.hours - 1 })
+    }
+
+    #[derive(Record)]
+    #[record(name = "Job")]
+    pub struct WithoutDown {
+        pub hours: u32,
+        pub minutes: u64,
+    }
+}
+
+#[test]
+fn what_a_hook_made_goes_back_by_a_down_hook_alone() {
+    use first::{Job, Task};
+    let folder = Folder::made(20);
+    let heap = open::<(Task, third::Job)>(&folder.heap());
+    write(&heap, |tx| {
+        for job in tx.records::<third::Job>().unwrap() {
+            tx[job].minutes = 0;
+        }
+    });
+    drop(heap);
+    // `minutes` is empty and `hours` is there: without the history it would be taken as it is.
+    let refusal = refused::<(Task, Job)>(&folder.heap());
+    assert!(refusal.contains("Job: the heap is newer than the program"), "{refusal}");
+    assert!(refusal.contains("a hook made its values"), "{refusal}");
+    let older = Types::of::<(Task, Job)>().unwrap().schema().clone();
+    let back = |newer: Types| {
+        let types = Some(newer.back_to(older.clone()).unwrap());
+        Heap::open_with(folder.heap(), Options { types, ..Options::default() })
+    };
+    assert!(matches!(back(Types::of::<third::WithoutDown>().unwrap()), Err(Error::Refused { .. })));
+    drop(back(Types::of::<(Task, third::Job)>().unwrap()).unwrap());
+    let heap = open::<(Task, Job)>(&folder.heap());
+    let hours: Vec<u32> = heap.read().iter::<Job>().unwrap().map(|(_, job)| job.hours).collect();
+    assert_eq!(hours, (0..20).collect::<Vec<_>>());
+    assert_eq!(heap.stats().records, 60);
+    drop(heap);
+    // The down hook is for one layout: another older one has no use for it.
+    drop(open::<(Task, third::Job)>(&folder.heap()));
+    let other = Types::of::<other::Job>().unwrap().schema().clone();
+    let types = Some(Types::of::<third::Job>().unwrap().back_to(other).unwrap());
+    let error = Heap::open_with(folder.heap(), Options { types, ..Options::default() }).unwrap_err();
+    assert!(error.to_string().contains("Job.days"), "{error}");
+}
+
+mod other {
+    #[derive(heap::Record)]
+    pub struct Job {
+        pub days: u32,
+    }
+}
+
+mod fourth {
+    use heap::{Record, Ref, Text};
+
+    pub use super::second::{Person, Sort};
+
+    #[derive(Record)]
+    pub struct Task {
+        pub kind: Sort,
+        pub owner: Ref<Person>,
+        #[record(was = "title", was = "name")]
+        pub label: Text,
+        #[record(was = "number")]
+        pub id: u64,
+        pub small: u64,
+    }
+}
+
+#[test]
+fn two_versions_back_need_what_the_newest_one_remembers() {
+    use first::{Job, Task};
+    let folder = Folder::made(10);
+    drop(open::<(second::Task, Job)>(&folder.heap()));
+    drop(open::<(fourth::Task, Job)>(&folder.heap()));
+    // The newest version says nothing of `user` any more: that is asked, and the rest is not.
+    let refusal = refused::<(Task, Job)>(&folder.heap());
+    assert!(
+        refusal.contains("Task.owner") && !refusal.contains("Task.label") && !refusal.contains("Task.id"),
+        "{refusal}"
+    );
+    // One version after the other goes.
+    drop(open::<(second::Task, Job)>(&folder.heap()));
+    let heap = open::<(Task, Job)>(&folder.heap());
+    let read = heap.read();
+    assert!(read.iter::<Task>().unwrap().all(|(_, task)| read[task.name] == *format!("name {}", task.number)));
+}
