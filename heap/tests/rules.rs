@@ -619,6 +619,116 @@ fn rule_42_keys_of_maps_change_when_they_stay_unique() {
     Stored::new(build(1 << 40)).refuses::<new::It>();
 }
 
+/// Lists of entries, and maps of the same keys and values.
+macro_rules! entries {
+    ($old:ident, $new:ident) => {
+        version! { $old:
+            #[derive(Record, Clone, Copy)] pub struct Named { pub value: List<Ref<Leaf>>, pub key: Text }
+            #[derive(Record, Clone, Copy)] pub struct Counted { pub key: i16, pub value: u8 }
+            #[derive(Record)] pub struct Leaf { pub number: u32 }
+            #[derive(Record)] pub struct It { pub a: List<Named>, pub b: List<Counted>, pub c: Maybe<List<Counted>> }
+        }
+        version! { $new:
+            #[derive(Record)] pub struct Leaf { pub number: u32 }
+            #[derive(Record)]
+            pub struct It { pub a: Map<Text, List<Ref<Leaf>>>, pub b: SortedMap<i32, u16>, pub c: Maybe<Map<i16, u8>> }
+        }
+    };
+}
+
+#[test]
+fn rule_42_lists_of_entries_become_maps() {
+    entries!(old, new);
+    use heap::Maybe;
+    /// Every leaf is in the lists of two entries. `last` is the last key of `b`.
+    fn build(last: i16) -> impl FnOnce(&mut Transaction<'_>) -> Result<Vec<old::It>> {
+        move |tx| {
+            let mut all = Vec::new();
+            for it in 0..3 {
+                let mut leaves = Vec::new();
+                for number in 0..60 {
+                    leaves.push(tx.insert(old::Leaf { number: 100 * it + number })?);
+                }
+                let mut entries = Vec::new();
+                for number in 0..60_usize {
+                    let key = tx.text(&format!("key {number}"))?;
+                    let value = tx.list_from([leaves[number], leaves[59 - number]])?;
+                    entries.push(old::Named { value, key });
+                }
+                let counted = |key| old::Counted { key, value: (key & 0x7f) as u8 };
+                let last = if it == 1 { last } else { -300 };
+                let b = tx.list_from((0..200).rev().chain([last]).map(counted).collect::<Vec<_>>())?;
+                let c = if it == 2 { Maybe::Nothing } else { Maybe::Just(tx.list_from([counted(9), counted(-1)])?) };
+                all.push(old::It { a: tx.list_from(entries)?, b, c });
+            }
+            Ok(all)
+        }
+    }
+    Stored::new(build(-7)).migrates::<new::It>(|read, records| {
+        for (number, &it) in (0..).zip(records) {
+            let it = &read[it];
+            for key in 0..60_u32 {
+                let list = *it.a.get(read, &format!("key {key}")).unwrap().unwrap();
+                let leaves: Vec<u32> = read[list].iter().map(|&leaf| read[leaf].number).collect();
+                assert_eq!(leaves, [100 * number + key, 100 * number + 59 - key]);
+            }
+            assert_eq!(it.b.len(read).unwrap(), 201);
+            assert!((0..200).all(|key| it.b.get(read, &key).unwrap() == Some(&(key as u16 & 0x7f))));
+            match it.c {
+                Maybe::Just(map) => assert_eq!(map.get(read, &-1).unwrap(), Some(&0x7f)),
+                Maybe::Nothing => assert_eq!(number, 2),
+            }
+        }
+    });
+    let refusal = Stored::new(build(17)).refuses::<new::It>();
+    assert!(refusal.contains("It.b: 1 of 3 have a key twice, first It#1: 17 is there 2 times"), "{refusal}");
+}
+
+#[test]
+fn rule_42_maps_become_lists_of_entries_in_the_order_of_their_keys() {
+    entries!(new, old);
+    use heap::Maybe;
+    let build = |most: i32| {
+        move |tx: &mut Transaction<'_>| {
+            let (a, b, c) = (tx.map()?, tx.sorted_map()?, tx.map()?);
+            for number in 0..60_u32 {
+                let leaf = tx.insert(old::Leaf { number })?;
+                let (key, value) = (tx.text(&format!("key {}", 59 - number))?, tx.list_from([leaf, leaf])?);
+                a.insert(tx, key, value)?;
+                b.insert(tx, 30 - number as i32, 255)?;
+                c.insert(tx, 30 - number as i16, 7)?;
+            }
+            b.insert(tx, most, 255)?;
+            Ok(vec![old::It { a, b, c: Maybe::Just(c) }])
+        }
+    };
+    let stored = Stored::new(build(1000));
+    stored.migrates::<new::It>(|read, records| {
+        let it = &read[records[0]];
+        let mut names: Vec<String> = (0..60).map(|number| format!("key {number}")).collect();
+        names.sort();
+        assert!(read[it.a].iter().map(|entry| read[entry.key].to_owned()).eq(names));
+        for entry in &read[it.a] {
+            let leaves: Vec<u32> = read[entry.value].iter().map(|&leaf| read[leaf].number).collect();
+            assert_eq!(read[entry.key], format!("key {}", 59 - leaves[0]));
+            assert_eq!(leaves[0], leaves[1]);
+        }
+        assert!(
+            read[it.b].iter().map(|entry| (entry.key, entry.value)).eq((-29..=30).chain([1000]).map(|key| (key, 255)))
+        );
+        let Maybe::Just(c) = it.c else { panic!("it is there") };
+        assert!(read[c].iter().map(|entry| (entry.key, entry.value)).eq((-29..=30).map(|key| (key, 7))));
+    });
+    // And back again: every key is there once.
+    stored.migrates::<old::It>(|read, records| {
+        let it = &read[records[0]];
+        assert_eq!(it.b.get(read, &1000).unwrap(), Some(&255));
+        assert_eq!(read[*it.a.get(read, "key 3").unwrap().unwrap()].len(), 2);
+    });
+    let refusal = Stored::new(build(1 << 20)).refuses::<new::It>();
+    assert!(refusal.contains("1 of 61 do not fit, first It#0: 1048576"), "{refusal}");
+}
+
 #[test]
 fn rule_44_what_is_not_layout_changes_nothing() {
     it!(old: { pub a: u8, pub b: u64 });

@@ -16,7 +16,7 @@ use crate::sample::Random;
 use crate::sample::store::Store;
 use crate::sample::tree::{Tree, check, encode, random_tree};
 use crate::schema::{Schema, Shape, TypeDescriptor};
-use crate::{Conversion, Scan, Slots, SlotsMut};
+use crate::{Conversion, Job, JobKind, Scan, Slots, SlotsMut};
 
 /// How often each thing happened, so that a test which tests nothing fails.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ struct Census {
     converted: u64,
     /// Of these, records that are not the same bytes.
     changed: u64,
+    /// Of these, records with lists of entries that became maps, or the other way round.
+    entries: u64,
     unfit: u64,
     asked: u64,
     slots: u64,
@@ -183,6 +185,8 @@ fn convert(random: &mut Random, plan: &Plan, record: &Record, order: ByteOrder, 
     }
     census.converted += 1;
     census.changed += u64::from(before != after);
+    let is_entries = |job: Job<'_>| matches!(job.kind(), JobKind::ListToMap | JobKind::MapToList);
+    census.entries += u64::from(conversion.jobs().any(is_entries));
 }
 
 /// Records of one type side by side, with garbage between them, become the same in any order.
@@ -232,5 +236,6 @@ fn a_plan_does_what_names_and_rules_say() {
     }
     println!("{census:?}");
     assert!(census.open > census.pairs / 4 && census.changed > census.pairs / 4, "{census:?}");
+    assert!(census.entries > census.pairs / 500, "{census:?}");
     assert!(census.unfit > census.pairs / 20 && census.asked > census.pairs / 20, "{census:?}");
 }

@@ -224,10 +224,10 @@ impl Lookup for Values<'_> {
         self.len(handle).map_or(usize::MAX, |len| len as usize)
     }
 
-    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
-        // Keys are numbers and texts, and those that are converted keep their value, or do not fit and are counted as
-        // such: no two become the same.
-        true
+    fn text(&self, handle: u64, visit: &mut dyn FnMut(&[u8])) {
+        if let Some(text) = self.contents(handle) {
+            visit(text);
+        }
     }
 
     fn is_unshared(&self, _: &Shape, handle: u64) -> bool {
@@ -238,12 +238,12 @@ impl Lookup for Values<'_> {
 
     fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
         match job.kind() {
-            JobKind::List | JobKind::FromList => {
+            JobKind::List | JobKind::ListToMap | JobKind::FromList => {
                 if let Some((bytes, size)) = self.elements(handle) {
                     bytes.chunks_exact(size).for_each(|element| visit(Part::Value, element));
                 }
             }
-            JobKind::Map => {
+            JobKind::Map | JobKind::MapToList => {
                 let _ = self.entries(handle, &mut |key, value| {
                     visit(Part::Key, key);
                     visit(Part::Value, value);

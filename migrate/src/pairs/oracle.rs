@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use crate::sample::shapes::has_empty;
 use crate::sample::tree::Tree;
-use crate::sample::values::{empty, find, is_empty, literal, number};
+use crate::sample::values::{compare_keys, empty, find, is_empty, literal, number};
 use crate::schema::{Body, Field, Schema, Shape, TypeDescriptor, Variant};
 
 /// Why not.
@@ -18,6 +18,8 @@ pub(super) struct Oracle<'a> {
     pub(super) new: &'a Schema,
     /// A secret would show.
     pub(super) leaks: Cell<bool>,
+    /// A list of entries with marks was taken apart.
+    unmarked: Cell<bool>,
     /// The old name of each new type, by names alone.
     pub(super) successors: Fit<Vec<Option<String>>>,
 }
@@ -100,7 +102,13 @@ fn within(shape: &Shape) -> &Shape {
 impl<'a> Oracle<'a> {
     pub(super) fn new(old: &'a Schema, new: &'a Schema) -> Self {
         let all = |schema: &'a Schema| names(&schema.types, |described| (&described.name, &described.attributes.was));
-        Self { old, new, leaks: Cell::new(false), successors: continued(&all(old), &all(new), |_| false) }
+        Self {
+            old,
+            new,
+            leaks: Cell::new(false),
+            unmarked: Cell::new(false),
+            successors: continued(&all(old), &all(new), |_| false),
+        }
     }
 
     pub(super) fn successor(&self, old: &str) -> Fit<&'a TypeDescriptor> {
@@ -178,7 +186,11 @@ impl<'a> Oracle<'a> {
             }
             self.look_for_leaks(around, &path, field, false);
             let tree = trees.map(|trees| find(trees, &path).unwrap());
+            self.unmarked.set(false);
             let value = self.fit(&before.shape, &field.shape, tree, default);
+            if self.unmarked.get() && !self.hides(around, field) {
+                self.leaks.set(true);
+            }
             made[number] = Some(value.map_err(|why| format!("{path} as {}: {why}", field.name))?);
         }
         let added: Vec<&Field> =
@@ -320,7 +332,12 @@ impl<'a> Oracle<'a> {
                 taken.push(from.clone());
                 self.look_for_leaks(around, from, part, is_hidden);
                 let tree = trees.map(|trees| find(trees, from).unwrap());
-                self.fit(&source.shape, &part.shape, tree, part.attributes.default.as_deref())?
+                self.unmarked.set(false);
+                let value = self.fit(&source.shape, &part.shape, tree, part.attributes.default.as_deref());
+                if self.unmarked.get() && !is_hidden && !self.hides(around, part) {
+                    self.leaks.set(true);
+                }
+                value?
             } else {
                 let value = self.added(around, part, taken, trees, is_hidden)?;
                 if trees.is_some() { value } else { None }
@@ -454,11 +471,61 @@ impl<'a> Oracle<'a> {
                 let values = each(value, new_value, parts(|entry| &entry.1).as_deref())?;
                 Ok(keys.zip(values).map(|(keys, values)| Tree::Map(keys.into_iter().zip(values).collect())))
             }
-            (Shape::List(_), Shape::Map { .. } | Shape::SortedMap { .. }) => no("a list as a map"),
-            (Shape::Map { .. } | Shape::SortedMap { .. }, Shape::List(after))
-                if !matches!(**after, Shape::Map { .. } | Shape::SortedMap { .. }) =>
+            (Shape::List(element), Shape::Map { key, value } | Shape::SortedMap { key, value }) => {
+                let Some((described, old_key, old_value)) = entry_of(self.old, element) else {
+                    return no("a list as a map");
+                };
+                if !is_key(&old_key.shape) {
+                    return no("its key is none");
+                }
+                let marks = [&described.attributes.secret, &old_key.attributes.secret, &old_value.attributes.secret];
+                if marks.iter().any(|mark| mark.is_some()) {
+                    self.unmarked.set(true);
+                }
+                let parts = |name: &str| -> Option<Vec<Tree>> {
+                    let part = |tree: &Tree| match tree {
+                        Tree::Struct(fields) => find(fields, name).unwrap().clone(),
+                        other => panic!("{other:?}"),
+                    };
+                    Some(tree.map(listed)?.iter().map(part).collect())
+                };
+                let (keys, values) = (parts("key"), parts("value"));
+                let is_twice = |keys: &[Tree]| (1..keys.len()).any(|at| keys[..at].contains(&keys[at]));
+                let twice = keys.as_deref().is_some_and(is_twice);
+                let keys = each(&old_key.shape, key, keys.as_deref())?;
+                let values = each(&old_value.shape, value, values.as_deref())?;
+                if twice {
+                    return no("a key is there twice");
+                }
+                Ok(keys.zip(values).map(|(keys, values)| Tree::Map(keys.into_iter().zip(values).collect())))
+            }
+            (Shape::Map { key, value } | Shape::SortedMap { key, value }, Shape::List(element))
+                if !matches!(**element, Shape::Map { .. } | Shape::SortedMap { .. }) =>
             {
-                no("a map as a list")
+                let Some((described, new_key, new_value)) = entry_of(self.new, element) else {
+                    return no("a map as a list");
+                };
+                let mut entries = match tree {
+                    Some(Tree::Map(entries)) => Some(entries.clone()),
+                    Some(other) => panic!("{other:?}"),
+                    None => None,
+                };
+                if let Some(entries) = &mut entries {
+                    entries.sort_by(|one, other| compare_keys(&one.0, &other.0));
+                }
+                let parts = |part: fn(&(Tree, Tree)) -> &Tree| -> Option<Vec<Tree>> {
+                    Some(entries.as_ref()?.iter().map(part).cloned().collect())
+                };
+                let keys = each(key, &new_key.shape, parts(|entry| &entry.0).as_deref())?;
+                let values = each(value, &new_value.shape, parts(|entry| &entry.1).as_deref())?;
+                let Body::Struct(fields) = &described.body else { panic!("{described:?}") };
+                let element = |(key, value): (Tree, Tree)| {
+                    let field = |field: &Field| if field.name == "key" { key.clone() } else { value.clone() };
+                    Tree::Struct(fields.iter().map(|it| (it.name.clone(), field(it))).collect())
+                };
+                Ok(keys
+                    .zip(values)
+                    .map(|(keys, values)| Tree::List(keys.into_iter().zip(values).map(element).collect())))
             }
             (Shape::List(_), Shape::Array { element, count: 1 }) if matches!(**element, Shape::List(_)) => {
                 one(self.fit(old, element, tree, None))
@@ -555,6 +622,23 @@ impl<'a> Oracle<'a> {
             made.resize(new_count as usize, fill);
         }
         Ok(Some(Tree::Array(made)))
+    }
+}
+
+/// A struct of a key and a value, and these.
+fn entry_of<'s>(schema: &'s Schema, element: &Shape) -> Option<(&'s TypeDescriptor, &'s Field, &'s Field)> {
+    let Shape::Inline(name) = element else { return None };
+    let described = schema.get(name)?;
+    let Body::Struct(fields) = &described.body else { return None };
+    let named = |name: &str| fields.iter().find(|field| field.name == name);
+    (fields.len() == 2).then_some((described, named("key")?, named("value")?))
+}
+
+fn is_key(shape: &Shape) -> bool {
+    match shape {
+        Shape::Text => true,
+        Shape::Array { element, .. } => **element != Shape::Text && is_key(element),
+        shape => matches!(shape, Shape::Integer(_) | Shape::Bool | Shape::Char | Shape::Reference(_)),
     }
 }
 
