@@ -516,6 +516,190 @@ fn rule_37_inline_to_reference_and_back() {
     shared.refuses::<old::It>();
 }
 
+version! { addressed:
+    #[derive(Record)] pub struct Address { pub street: Text, pub number: u32, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub id: u32, pub address: Ref<Address>, pub others: List<Ref<Address>> }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+}
+version! { lived_in:
+    #[derive(Record)]
+    pub struct Address { pub number: u64, pub floors: List<u32>, #[record(default = 7)] pub more: u64, pub street: Text,
+        pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub others: List<Address>, pub id: u32, pub address: Address }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+}
+
+/// Every third address is nobody's, and stays a record.
+fn build_addresses(tx: &mut Transaction<'_>) -> Result<Vec<addressed::It>> {
+    let old = tx.insert(addressed::Past { number: 1 })?;
+    let address = |tx: &mut Transaction<'_>, number: u32| {
+        let (street, floors) = (tx.text(&format!("street {number}"))?, tx.list_from([number as u16, 9])?);
+        tx.insert(addressed::Address { street, number, floors, old })
+    };
+    let mut all = Vec::new();
+    for id in 0..100 {
+        let mine = address(tx, 10 * id)?;
+        let nobodys = address(tx, 10 * id + 1)?;
+        tx.set_root(&format!("address {id}"), nobodys)?;
+        let others = [address(tx, 10 * id + 2)?, address(tx, 10 * id + 3)?];
+        all.push(addressed::It { id, address: mine, others: tx.list_from(others)? });
+    }
+    Ok(all)
+}
+
+#[test]
+fn rule_37_a_record_becomes_a_value_while_its_type_changes() {
+    let stored = Stored::new(build_addresses);
+    stored.migrates::<lived_in::It>(|read, records| {
+        let check = |address: &lived_in::Address, number: u32| {
+            assert_eq!((&read[address.street], address.number), (&*format!("street {number}"), u64::from(number)));
+            assert_eq!((&read[address.floors], address.more), (&[number, 9][..], 7));
+            assert_eq!(read[address.old].number, 1);
+        };
+        assert_eq!(records.len(), 100);
+        for (id, &it) in (0..).zip(records) {
+            check(&read[it].address, 10 * id);
+            let nobodys = read.root::<lived_in::Address>(&format!("address {id}")).unwrap().unwrap();
+            check(&read[nobodys], 10 * id + 1);
+            let others = &read[read[it].others];
+            assert_eq!(others.len(), 2);
+            check(&others[0], 10 * id + 2);
+            check(&others[1], 10 * id + 3);
+        }
+    });
+    // The records that were taken are gone.
+    assert_eq!(Heap::open(&stored.path).unwrap().stats().records, 100 + 100 + 1 + 50);
+    // A second reference to any of them, and it is refused as a whole.
+    let shared = Stored::new(|tx| {
+        let mut all = build_addresses(tx)?;
+        all[7].address = tx[all[3].others][1];
+        Ok(all)
+    });
+    let refusal = shared.refuses::<lived_in::It>();
+    assert!(refusal.contains("1 of 200 are shared") && refusal.contains("1 of 100 are shared"), "{refusal}");
+    assert!(refusal.contains("first It#7"), "{refusal}");
+}
+
+#[test]
+fn rule_37_a_value_becomes_a_record_while_its_type_changes() {
+    version!(old:
+        #[derive(Record)] pub struct Address { pub street: Text, pub number: u32, pub floors: List<u16> }
+        #[derive(Record)] pub struct Spare { pub spare: Ref<Address> }
+        #[derive(Record)] pub struct It { pub id: u32, pub address: Address, pub all: List<Address>, pub spare: Ref<Spare> });
+    version!(new:
+        #[derive(Record)] pub struct Address { pub number: u64, pub floors: List<u32>, pub street: Bytes, pub more: [u64; 4] }
+        #[derive(Record)] pub struct Spare { pub spare: Ref<Address> }
+        #[derive(Record)] pub struct It { pub address: Ref<Address>, pub all: List<Ref<Address>>, pub id: u64, pub spare: Ref<Spare> });
+    let stored = Stored::new(|tx| {
+        let address = |tx: &mut Transaction<'_>, number: u32| -> Result<_> {
+            let (street, floors) = (tx.text(&format!("street {number}"))?, tx.list_from([number as u16])?);
+            Ok(old::Address { street, number, floors })
+        };
+        let mut all = Vec::new();
+        for id in 0..100 {
+            // There are records of the type already, which become others at the same time.
+            let spare = address(tx, 1000 + id)?;
+            let spare = tx.insert(spare)?;
+            let spare = tx.insert(old::Spare { spare })?;
+            let list = [address(tx, 100 + id)?, address(tx, 200 + id)?];
+            all.push(old::It { id, address: address(tx, id)?, all: tx.list_from(list)?, spare });
+        }
+        Ok(all)
+    });
+    stored.migrates::<new::It>(|read, records| {
+        let check = |address: heap::Ref<new::Address>, number: u32| {
+            let address = &read[address];
+            assert_eq!(&read[address.street], format!("street {number}").as_bytes());
+            assert_eq!((address.number, &read[address.floors], address.more), (number.into(), &[number][..], [0; 4]));
+        };
+        for (id, &it) in (0..).zip(records) {
+            let it = &read[it];
+            assert_eq!(it.id, u64::from(id));
+            check(it.address, id);
+            check(read[it.all][0], 100 + id);
+            check(read[it.all][1], 200 + id);
+            check(read[it.spare].spare, 1000 + id);
+        }
+    });
+}
+
+version! { tree:
+    #[derive(Record)] pub struct It { pub number: u32, pub kids: List<Ref<It>> }
+}
+version! { nested:
+    #[derive(Record)] pub struct It { pub kids: List<It>, pub number: u64 }
+}
+
+#[test]
+fn rule_37_records_that_hold_each_other_become_values_in_each_other() {
+    let stored = Stored::new(|tx| {
+        let mut last = Vec::new();
+        for number in 0..40 {
+            let kids = tx.list_from(std::mem::take(&mut last))?;
+            let leaf = tx.list()?;
+            last.push(tx.insert(tree::It { number: 1000 + number, kids: leaf })?);
+            last.push(tx.insert(tree::It { number, kids })?);
+        }
+        Ok(vec![tree::It { number: 40, kids: tx.list_from(last)? }])
+    });
+    stored.migrates::<nested::It>(|read, records| {
+        let mut it = &read[records[0]];
+        for number in (0..40).rev() {
+            assert_eq!(it.number, number + 1);
+            let kids = &read[it.kids];
+            assert_eq!((kids.len(), kids[0].number, read[kids[0].kids].len()), (2, 1000 + number, 0));
+            it = &kids[1];
+        }
+        assert_eq!(read[it.kids].len(), 0);
+    });
+    assert_eq!(Heap::open(&stored.path).unwrap().stats().records, 1 + 50);
+}
+
+/// Records that hold each other in a circle, each by its only reference, would be values without an end. To find that
+/// out took without an end, too.
+#[test]
+fn rule_37_a_circle_of_records_is_refused() {
+    for count in [1, 2, 5] {
+        let stored = Stored::new(|tx| {
+            let mut circle = Vec::new();
+            for number in 0..count {
+                let kids = tx.list()?;
+                circle.push(tx.insert(tree::It { number, kids })?);
+            }
+            for number in 0..count as usize {
+                let kids = tx[circle[number]].kids;
+                kids.push(tx, circle[(number + 1) % count as usize])?;
+            }
+            let kids = tx.list()?;
+            Ok(vec![tree::It { number: 99, kids }])
+        });
+        let refusal = stored.refuses::<nested::It>();
+        assert!(
+            refusal.contains(&format!("{count} of {count} are shared, name no record, or lead in a circle")),
+            "{refusal}"
+        );
+    }
+}
+
+/// A hook makes records, and here there would be none.
+#[test]
+fn rule_37_what_a_hook_makes_is_no_value_of_another() {
+    version!(new:
+    use heap::{Result, Transaction};
+    #[derive(Record)] #[record(hook = longer)]
+    pub struct Address { pub street: Text, pub number: u64, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] #[record(name = "Address")]
+    pub struct Before { pub street: Text, pub number: u32, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub id: u32, pub address: Address, pub others: List<Ref<Address>> }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+    fn longer(old: &Before, _: &mut Transaction<'_>) -> Result<Address> {
+        Ok(Address { street: old.street, number: old.number.into(), floors: old.floors, old: old.old })
+    });
+    let refusal = Stored::new(build_addresses).refuses::<new::It>();
+    assert!(refusal.contains("It: holds a Address by value, and only a hook makes those"), "{refusal}");
+    assert!(refusal.contains("hook for It"), "{refusal}");
+}
+
 #[test]
 fn rule_38_a_type_is_split_by_a_hook() {
     version!(old: #[derive(Record)] pub struct It { pub name: Text, pub street: Text, pub number: u32 });

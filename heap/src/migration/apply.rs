@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, JobKind, Plan, Registry, Shape, Unfit, ValueFault};
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Programs, Registry, Shape, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::outside::{Fault, Values};
@@ -20,6 +20,7 @@ use super::receipt;
 use super::rewrite::{Slots, rewrite_region};
 use crate::error::{Error, RecordName, Result};
 use crate::format::catalog::{ExtentEntry, TableKind};
+use crate::format::handle::Handle;
 use crate::format::slot::{self, Kind};
 use crate::kept::{Before, Flip};
 use crate::raw::Space;
@@ -85,7 +86,7 @@ enum How {
     NotAtAll,
     /// From their own bytes.
     Alone(Conversion),
-    /// With values outside of them.
+    /// With values outside of them, or one by one because others take some of them.
     WithOutside(Conversion),
     /// By the program's hook at this position, from records that were converted to its old type first.
     Hook(usize, Option<Conversion>),
@@ -200,13 +201,18 @@ impl Migration {
     fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
         let programs = Arc::clone(&tx.state.programs);
         let program = programs.value(table.shape).expect("a record's shape has a program");
-        let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
         let mut made = vec![0; program.size()];
         for region in &table.regions {
             let mut count = 0;
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
                 let word = word_of(old);
                 if slot::kind_number(word) != Kind::Record as u8 {
+                    continue;
+                }
+                count += 1;
+                let handle = Handle { generation: slot::generation(word), region: region.number, index: index as u32 };
+                if self.passed.taken.contains(&handle.to_bits()) {
+                    // Where its reference is, it is made.
                     continue;
                 }
                 let old = &old[slot::HEADER as usize..];
@@ -224,10 +230,7 @@ impl Migration {
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
                 tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
-                tx.state.moved.note(table.number, header, |before| {
-                    walk::elements(&programs, table.old_shape, &old[..old_size], 0, &mut |held| before.push(held));
-                });
-                count += 1;
+                table.note(tx, &programs, header, old);
             }
             self.counter.add(count);
         }
@@ -242,10 +245,11 @@ impl Migration {
         tx: &mut Transaction<'_>,
         numbers: &HashMap<Shape, u32>,
     ) -> Result<(), Fault> {
+        let tables = &self.passed.tables;
         match &table.how {
             How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
-                conversion.converter().run(old, made, &mut Values { tx, numbers })
+                conversion.converter().run(old, made, &mut Values { tx, numbers, tables })
             }
             How::Hook(hook, before) => {
                 let hook = &self.passed.types.hooks(&table.name)[*hook];
@@ -254,7 +258,7 @@ impl Migration {
                     None => old,
                     Some(conversion) => {
                         let mut bytes = vec![0; conversion.new_size()];
-                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers })?;
+                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables })?;
                         converted = bytes;
                         &converted
                     }
@@ -303,14 +307,18 @@ fn word_of(slot: &[u8]) -> u64 {
     u64::from_ne_bytes(slot[..8].try_into().expect("a slot begins with its header"))
 }
 
-/// The tables that a plan rewrites, nothing done yet. `registry` is the one afterwards.
+/// The tables that a plan rewrites, nothing done yet. `registry` is the one afterwards; `taken` are the records that
+/// become values by themselves.
 pub(crate) fn tables(
     plan: &Plan,
     registry: &Registry,
     types: &Types,
     catalog: &read::Catalog,
+    taken: &HashSet<u64>,
 ) -> Result<Vec<TableWork>> {
     let mut tables = Vec::new();
+    let regions = taken.iter().filter_map(|&record| catalog.region(Handle::from_bits(record).region));
+    let taken_from: HashSet<u32> = regions.map(|region| region.table).collect();
     for (step, type_step) in plan.types.iter().enumerate().filter(|(_, step)| step.rewritten) {
         let (Some(old), Some(new)) = (type_step.old, type_step.new) else { continue };
         let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
@@ -339,7 +347,11 @@ pub(crate) fn tables(
             old_shape,
             shape: shape.expect("the new registry numbers every record type") as u32,
             live: table.entry.live,
-            how: if table.entry.live == 0 { How::NotAtAll } else { how(plan, types, step)? },
+            how: match how(plan, types, step) {
+                _ if table.entry.live == 0 => How::NotAtAll,
+                Ok(How::Alone(conversion)) if taken_from.contains(&number) => How::WithOutside(conversion),
+                how => how?,
+            },
             regions: regions.collect(),
         });
     }
@@ -354,17 +366,6 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
     };
     if type_step.body != BodyStep::Hook {
         let conversion = Conversion::of_type(plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
-        let taken = conversion.jobs().filter(|job| job.kind() == JobKind::FromReference);
-        for name in taken.filter_map(|job| if let Shape::Reference(name) = job.old_shape() { Some(name) } else { None })
-        {
-            // Its records would be looked for where they were.
-            let is_named = |number: usize| plan.old.types[number].name == *name;
-            if plan.types.iter().any(|step| step.rewritten && step.new.is_some() && step.old.is_some_and(is_named)) {
-                let why =
-                    format!("{name} lies in others by value from now on, and changes as well: do one after the other");
-                return Err(Error::Unsupported { name: name.clone(), why });
-            }
-        }
         return Ok(if conversion.is_pure() { How::Alone(conversion) } else { How::WithOutside(conversion) });
     }
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
@@ -415,6 +416,30 @@ fn fit_memory(space: &Space, region: &RegionWork) -> Result<()> {
 }
 
 impl TableWork {
+    /// A slot as it was, from its header on, where such are kept.
+    pub(crate) fn before(&self, region: u32, slot: u32) -> Option<&[u8]> {
+        let region = self.regions.iter().find(|work| work.number == region)?;
+        let stride = self.old.stride as usize;
+        region.before.get(slot as usize * stride..).filter(|slot| !slot.is_empty())
+    }
+
+    /// A record has become a value by itself elsewhere, and is no more; `old` are its bytes.
+    pub(crate) fn take(&self, tx: &mut Transaction<'_>, (region, slot): (u32, u32), old: &[u8]) {
+        let header = tx.raw.space().region_at(region) + self.new.header(slot as usize) as u64;
+        let programs = Arc::clone(&tx.state.programs);
+        self.note(tx, &programs, header, old);
+        let Transaction { state, raw, .. } = tx;
+        state.free(raw, header, false);
+    }
+
+    /// Says what a record held before, so that it vanishes from it.
+    fn note(&self, tx: &mut Transaction<'_>, programs: &Programs, header: u64, old: &[u8]) {
+        let size = programs.value(self.old_shape).map_or(0, migrate::Program::size);
+        tx.state.moved.note(self.number, header, |before| {
+            walk::elements(programs, self.old_shape, &old[..size], 0, &mut |held| before.push(held));
+        });
+    }
+
     /// Rewrites one region: converts its records, or sets up their slots and keeps the old ones for later.
     fn rewrite(&self, space: &Space, region: &RegionWork, counter: &Counter) -> Result<Vec<u8>> {
         let mut before = Vec::new();

@@ -6,6 +6,7 @@ use migrate::{Answers, Findings, Plan, Question, Registry};
 
 use super::apply::{self, TableWork};
 use super::registry;
+use super::scan::Scanned;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::header::Header;
@@ -19,6 +20,8 @@ use crate::types::Types;
 pub(crate) struct Passed {
     pub(crate) plan: Plan,
     pub(crate) findings: Findings,
+    /// Handles of the records that become values by themselves.
+    pub(crate) taken: HashSet<u64>,
     /// The tables that are rewritten, with the conversions of their records.
     pub(crate) tables: Vec<TableWork>,
     /// The registry afterwards.
@@ -39,15 +42,15 @@ pub(crate) fn pass<S: Source>(
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let planned = plan(reader.catalog(), types, &options.answers, Unsaid::Kept)?;
     let Some((plan, registry)) = planned else { return Ok(None) };
-    let findings = super::scan::scan(&reader, &plan)?;
+    let Scanned { findings, taken } = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
     }
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let tables = apply::tables(&plan, &registry, types, reader.catalog())?;
-    Ok(Some(Passed { plan, findings, tables, registry, types: types.clone() }))
+    let tables = apply::tables(&plan, &registry, types, reader.catalog(), &taken)?;
+    Ok(Some(Passed { plan, findings, taken, tables, registry, types: types.clone() }))
 }
 
 impl Types {
@@ -61,7 +64,7 @@ impl Types {
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
         let Some((plan, _)) = plan(reader.catalog(), self, answers, Unsaid::Asked)? else { return Ok(None) };
-        let findings = super::scan::scan(reader, &plan)?;
+        let findings = super::scan::scan(reader, &plan)?.findings;
         Ok(Some((plan, findings)))
     }
 }

@@ -11,6 +11,7 @@ mod outside;
 mod parallel;
 mod progress;
 mod receipt;
+mod references;
 mod registry;
 mod rewrite;
 mod scan;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use migrate::{Converter, Job, JobKind, Misfit, Outside, Shape, Unfit, ValueFault};
 
+use super::apply::TableWork;
 use super::rewrite::Slots;
 use crate::buffers::{Buffers, BuffersMut, Keep, MAP_SLOT, ReadBuffers as _, laid_out};
 use crate::error::{Error, Result};
@@ -51,6 +52,8 @@ pub(crate) struct Values<'t, 'h, 'n> {
     pub(crate) tx: &'t mut Transaction<'h>,
     /// Numbers of the new registry's shapes.
     pub(crate) numbers: &'n HashMap<Shape, u32>,
+    /// The tables that are rewritten.
+    pub(crate) tables: &'n [TableWork],
 }
 
 /// The parts of one entry.
@@ -332,6 +335,16 @@ impl Outside for Values<'_, '_, '_> {
             return Ok(count);
         }
         let Handle { generation, region, index } = Handle::from_bits(handle);
+        if let Some((table, old)) = self.tables.iter().find_map(|table| Some((table, table.before(region, index)?))) {
+            let word = u64::from_ne_bytes(old[..8].try_into().expect("a slot begins with its header"));
+            if slot::kind(word) != Some(Kind::Record) || slot::generation(word) != generation {
+                return Ok(0);
+            }
+            let old = &old[slot::HEADER as usize..][..job.value().old_size()];
+            job.value().run(old, new, self)?;
+            table.take(self.tx, (region, index), old);
+            return Ok(1);
+        }
         let (view, space) = (self.tx.view(), self.tx.raw.space());
         let Some(table) = space.table(region).filter(|_| index < space.record_slots(region)) else { return Ok(0) };
         let header = space.region_at(region) + self.tx.state.catalog.tables[table as usize].header_in_region(index);

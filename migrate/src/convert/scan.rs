@@ -36,19 +36,19 @@ pub trait Lookup {
     /// Whether a reference is the only one to its record, names a live one, and is on no circle of such references.
     fn is_unshared(&self, shape: &Shape, handle: u64) -> bool;
 
-    /// Shows the old bytes of every element of a list, every key and value of a map, or of the one record.
+    /// Shows the old bytes of every element of a list, or of every key and value of a map.
     fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8]));
 
     /// What a handle names, as people write it, up to about `most` bytes.
     fn written(&self, shape: &Shape, handle: u64, most: usize) -> String;
 }
 
-/// What is shown of a list, a map or a record.
+/// What is shown of a list or a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A map's key.
     Key,
-    /// A map's value, an element, or a record.
+    /// A map's value, or an element.
     Value,
 }
 
@@ -101,6 +101,14 @@ impl Scan {
     /// Whether the records need not be looked at, but only counted.
     pub fn is_trivial(&self) -> bool {
         self.fatal.is_empty() && self.table.codes[0].steps.is_empty()
+    }
+
+    /// The old record types whose records become values by themselves where references to them are.
+    pub fn taken_types(&self) -> impl Iterator<Item = &str> {
+        self.table.jobs.iter().filter_map(|job| match (&job.kind, &job.old) {
+            (JobKind::FromReference, Shape::Reference(name)) => Some(&**name),
+            _ => None,
+        })
     }
 
     /// Size of a record in bytes.
@@ -161,7 +169,7 @@ struct Looking<'s, L, N> {
     firsts: Vec<usize>,
     /// The slot of the value that changes most.
     largest_at: Vec<usize>,
-    /// Lists, maps and records that are still to be looked at.
+    /// Lists and maps that are still to be looked at.
     waiting: Vec<(u32, u64)>,
 }
 
@@ -208,7 +216,7 @@ impl<L: Lookup, N: Fn(usize) -> String> Looking<'_, L, N> {
         }
     }
 
-    /// The lists, maps and records that were met, and those met in them, without recursion.
+    /// The lists and maps that were met, and those met in them, without recursion.
     fn look_further(&mut self) {
         let table = &self.scan.table;
         while let Some((number, handle)) = self.waiting.pop() {
@@ -328,10 +336,8 @@ impl<L: Lookup, N: Fn(usize) -> String> Looking<'_, L, N> {
                 Step::Take { from, job: number, none, .. } => {
                     let (job, word) = (Job { table: &scan.table, number }, handle(old, at(from), order));
                     let (holds, further) = match job.kind() {
-                        JobKind::FromReference => {
-                            let unshared = self.outside.is_unshared(job.old_shape(), word);
-                            (unshared, unshared)
-                        }
+                        // What is in the record is looked at where the records of its type are.
+                        JobKind::FromReference => (self.outside.is_unshared(job.old_shape(), word), false),
                         _ => match self.outside.count(job.old_shape(), word) {
                             1 => (true, true),
                             0 => (none != NONE, false),

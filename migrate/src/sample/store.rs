@@ -321,10 +321,7 @@ impl Lookup for Store<'_> {
         false
     }
 
-    fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
-        if job.kind() == JobKind::FromReference {
-            return;
-        }
+    fn each(&self, _: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
         match &self.objects[&handle] {
             Object::List(elements) => elements.iter().for_each(|element| visit(Part::Value, element)),
             Object::Map(entries) => {
