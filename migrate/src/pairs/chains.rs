@@ -5,7 +5,7 @@ use super::edits::{self, Edits};
 use super::oracle::{Oracle, Reason};
 use super::{Census, Record, convert, encoded, inline, number};
 use crate::layout::ByteOrder;
-use crate::plan::{Findings, Plan};
+use crate::plan::{Answers, Findings, Plan};
 use crate::sample::Random;
 use crate::sample::store::Store;
 use crate::sample::tree::{Tree, random_tree};
@@ -49,7 +49,7 @@ fn follow(random: &mut Random, plan: &Plan, number: usize, tree: &Tree) -> Optio
     let record = looked_at(plan, number, tree);
     plan.decide(&record.findings).ok()?;
     let after: Result<Option<Tree>, Reason> =
-        Oracle::new(&plan.old, &plan.new).named(&plan.old.types[number], Some(tree));
+        Oracle::new(&plan.old, &plan.new, &Answers::default()).named(&plan.old.types[number], Some(tree));
     let (after, number) = (after.unwrap().unwrap(), plan.types[record.step].new.unwrap());
     becomes(random, plan, record, &after);
     // A reference to a record that was made on the way would name one here.

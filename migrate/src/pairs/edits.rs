@@ -302,6 +302,9 @@ impl<'w, 'r> Edits<'w, 'r> {
             Box::new(if is_key { new } else { key.clone() })
         };
         match old {
+            Shape::Float(float) if float.width == 8 && self.chance(40) => {
+                Shape::Float(crate::schema::Float { width: 4, align: 4 })
+            }
             Shape::Integer(_) | Shape::Float(_) | Shape::Bool => match self.below(10) {
                 0..3 => old.clone(),
                 3 => Shape::Bool,
@@ -383,7 +386,7 @@ impl<'w, 'r> Edits<'w, 'r> {
 }
 
 /// A literal for the shapes that the oracle reads.
-fn default(random: &mut Random, shape: &Shape) -> Option<String> {
+pub(super) fn default(random: &mut Random, shape: &Shape) -> Option<String> {
     Some(match shape {
         Shape::Integer(integer) if integer.signed => (-i128::from(random.below(128) as u8)).to_string(),
         Shape::Integer(integer) if integer.width == 16 && random.chance(50) => u128::MAX.to_string(),

@@ -37,6 +37,7 @@ impl<'a> Planner<'a> {
             let ends: Vec<bool> = old.iter().map(|field| self.is_answered_dropped(at, &field.name)).collect();
             match_names(&named(old), &named(new), said, |number| ends[number], |number| moved[number].is_some())
         };
+        self.two_owners(at, old, new, &moved, &matched);
         let mut fields = Fields { made: Vec::with_capacity(new.len()), dropped: Vec::new() };
         // New fields without an old one wait, because structs among them may be put together from what nobody took.
         let mut waiting = Vec::new();
@@ -97,7 +98,7 @@ impl<'a> Planner<'a> {
             if same.is_some_and(|before| before.attributes.from.as_ref() == Some(from)) {
                 continue;
             }
-            let Some((path, shape)) = self.resolve(old, from) else {
+            let Some((path, _)) = self.resolve(old, from) else {
                 // A field that is there already has no need of it, nor has one with a default.
                 if same.is_none() && field.attributes.default.is_none() {
                     self.fault(at.full_new(&field.name), format!("from = {} names no field of it", quoted(from)));
@@ -107,20 +108,35 @@ impl<'a> Planner<'a> {
             if path.len() == 1 {
                 continue;
             }
-            let continues = new.iter().any(|after| after.name == old[path[0]].name);
             if same.is_some() {
                 self.fault(at.full_new(&field.name), format!("goes on by name, and says from = {}", quoted(from)));
             } else if taken.touches(&path) {
                 self.fault(at.full_new(&field.name), format!("{from} is taken twice"));
-            } else if continues && self.old_facts.shape_owns(&self.old, shape) {
-                let what = format!("{from} owns what it holds, and {} goes on: two would own it", old[path[0]].name);
-                self.fault(at.full_new(&field.name), what);
             } else {
                 taken.0.push(path.clone());
                 moved[number] = Some(path);
             }
         }
         (moved, taken)
+    }
+
+    /// What moves out of a struct that goes on is there twice, and may own nothing.
+    fn two_owners(
+        &mut self,
+        at: &At<'a>,
+        old: &'a [Field],
+        new: &[Field],
+        moved: &[Option<Vec<usize>>],
+        matched: &Matched,
+    ) {
+        for (field, path) in new.iter().zip(moved).filter_map(|(field, path)| Some((field, path.as_ref()?))) {
+            let owns = self.field_at(old, path).is_some_and(|it| self.old_facts.shape_owns(&self.old, &it.shape));
+            if owns && matched.new_of[path[0]].is_some() {
+                let (from, around) = (self.path_name(old, path), &old[path[0]].name);
+                let what = format!("{from} owns what it holds, and {around} goes on: two would own it");
+                self.fault(at.full_new(&field.name), what);
+            }
+        }
     }
 
     /// The field at a path of names through inline structs.

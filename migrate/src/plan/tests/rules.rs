@@ -433,6 +433,27 @@ fn rule_36_fields_move_into_and_out_of_structs() {
     assert!(plan.decide(&failing(&plan)).unwrap_err().to_string().contains("Node.y: f32 removed"));
 }
 
+/// What moves out may own nothing where the struct goes on: also where it goes on under another name.
+#[test]
+fn rule_36_what_moves_out_has_one_owner() {
+    let part = || record("Part", vec![field("name", Shape::Text), field("size", unsigned(4))]);
+    let old = schema(vec![part(), record("Node", vec![field("part", inline("Part"))])]);
+    let new = |field: Field, path: &str| {
+        let shape = if path == "part.name" { Shape::Text } else { unsigned(4) };
+        schema(vec![part(), record("Node", vec![field, self::field("moved", shape).from(path)])])
+    };
+    let fault = |new: &Schema, text: &str| answered(&old, new, text).faults.first().map(|fault| fault.what.clone());
+    let (same, renamed) = (field("part", inline("Part")), field("whole", inline("Part")).was("part"));
+    let two = "part.name owns what it holds, and part goes on: two would own it";
+    assert_eq!(fault(&new(same.clone(), "part.name"), "").as_deref(), Some(two));
+    assert_eq!(fault(&new(renamed.clone(), "part.name"), "").as_deref(), Some(two));
+    let unsaid = new(field("whole", inline("Part")), "part.name");
+    assert_eq!(fault(&unsaid, "[Node]\nrename = { part = \"whole\" }").as_deref(), Some(two));
+    // A number may be there twice.
+    assert_eq!(fault(&new(same, "part.size"), ""), None);
+    assert_eq!(fault(&new(renamed, "part.size"), ""), None);
+}
+
 #[test]
 fn rule_37_records_and_values() {
     let with = |shape: Shape| {
