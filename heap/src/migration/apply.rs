@@ -123,18 +123,25 @@ impl Migration {
     pub(crate) fn begin(mut passed: Passed, space: &Space, on_progress: Option<OnProgress>) -> Result<Self> {
         let counter = Counter { converted: AtomicU64::new(0), on_progress };
         counter.tell(Progress::Begun { records: passed.tables.iter().map(|table| table.live).sum() });
+        passed.visits.arrange(&mut passed.tables);
         let mut work = Vec::new();
-        for table in &passed.tables {
-            for region in &table.regions {
-                fit_memory(space, region)?;
-                work.push((table, region));
+        for (number, table) in passed.tables.iter().enumerate() {
+            for (region, of_table) in table.regions.iter().enumerate() {
+                fit_memory(space, of_table)?;
+                work.push((number, region));
             }
         }
-        let before = in_parallel(&work, |(table, region)| table.rewrite(space, region, &counter))?;
-        let regions = passed.tables.iter_mut().flat_map(|table| &mut table.regions);
-        for (region, before) in regions.zip(before) {
-            region.before = before;
+        passed.visits.arrange(&mut work);
+        let before = in_parallel(&work, |&(table, region)| {
+            let table = &passed.tables[table];
+            table.rewrite(space, &table.regions[region], &counter)
+        })?;
+        for ((table, region), before) in work.into_iter().zip(before) {
+            passed.tables[table].regions[region].before = before;
         }
+        // From here on one thing comes after the other, and which is first tells which new value gets which slot. That
+        // follows from the heap, and not from the program.
+        passed.tables.sort_unstable_by_key(|table| table.number);
         Ok(Self { passed, replaced: Vec::new(), before: None, counter })
     }
 

@@ -7,6 +7,7 @@ use migrate::{Answers, Findings, Plan, Question, Registry};
 use super::apply::{self, TableWork};
 use super::registry;
 use super::scan::Scanned;
+use super::visits::Visits;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::header::Header;
@@ -28,6 +29,8 @@ pub(crate) struct Passed {
     pub(crate) registry: Registry,
     /// The program's types, with their hooks.
     pub(crate) types: Types,
+    /// In which order regions are rewritten.
+    pub(crate) visits: Visits,
 }
 
 /// Plans the way from the heap, as of its last commit, to the program's types; `None` when there is nothing to do.
@@ -50,7 +53,8 @@ pub(crate) fn pass<S: Source>(
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
     let tables = apply::tables(&plan, &registry, types, reader.catalog(), &taken)?;
-    Ok(Some(Passed { plan, findings, taken, tables, registry, types: types.clone() }))
+    let visits = Visits::of(options);
+    Ok(Some(Passed { plan, findings, taken, tables, registry, types: types.clone(), visits }))
 }
 
 impl Types {

@@ -15,6 +15,7 @@ mod references;
 mod registry;
 mod rewrite;
 mod scan;
+mod visits;
 
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;

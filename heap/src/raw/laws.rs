@@ -3,7 +3,7 @@
 use migrate::{Body, Field as Member, Shape, TypeDescriptor};
 
 use super::field::{Field, Record};
-use crate::{Bytes, Describer, List, Ref, Text};
+use crate::{Bytes, Describer, List, Map, Ref, SortedMap, Text};
 
 macro_rules! record {
     ($name:ident as $declared:literal { $($field:ident: $kind:ty),* }) => {
@@ -47,3 +47,9 @@ record!(Right as "Right" { id: u32, done: bool, other: Option<Ref<Left>> });
 record!(Wide as "Wide" { words: [u64; 160] });
 record!(OldPart as "Part" { id: u32, name: Text, sizes: List<u16>, next: Option<Ref<OldPart>> });
 record!(NewPart as "Part" { weight: f64, id: u64, sizes: List<u32>, name: Text, next: Option<Ref<NewPart>> });
+record!(OldGrown as "Grown" { id: u32, filler: [u64; 160], next: Option<Ref<OldGrown>> });
+record!(NewGrown as "Grown" { filler: [u64; 160], id: u64, next: Option<Ref<NewGrown>> });
+record!(OldLid as "Lid" { names: List<u16> });
+record!(NewLid as "Lid" { names: List<u32> });
+record!(OldBox as "Box" { id: u32, lid: Ref<OldLid>, index: Map<u32, Text> });
+record!(NewBox as "Box" { lid: NewLid, index: SortedMap<u64, Text>, id: u64 });
