@@ -46,6 +46,9 @@ pub struct Options {
     pub migrate: Migrate,
     /// Is told how far a migration is. Default: nobody.
     pub on_progress: Option<OnProgress>,
+    /// Has a migration come to regions in another order.
+    #[cfg(test)]
+    pub(crate) visits: Option<u64>,
 }
 
 /// What opening a heap does where its layouts differ from the program's [types](Options::types).
@@ -76,6 +79,8 @@ impl Default for Options {
             answers: migrate::Answers::default(),
             migrate: Migrate::Automatic,
             on_progress: None,
+            #[cfg(test)]
+            visits: None,
         }
     }
 }

@@ -553,6 +553,190 @@ fn rule_37_a_list_that_is_damaged_is_found_and_walked_no_further() {
     }
 }
 
+version! { addressed:
+    #[derive(Record)] pub struct Address { pub street: Text, pub number: u32, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub id: u32, pub address: Ref<Address>, pub others: List<Ref<Address>> }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+}
+version! { lived_in:
+    #[derive(Record)]
+    pub struct Address { pub number: u64, pub floors: List<u32>, #[record(default = 7)] pub more: u64, pub street: Text,
+        pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub others: List<Address>, pub id: u32, pub address: Address }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+}
+
+/// Every third address is nobody's, and stays a record.
+fn build_addresses(tx: &mut Transaction<'_>) -> Result<Vec<addressed::It>> {
+    let old = tx.insert(addressed::Past { number: 1 })?;
+    let address = |tx: &mut Transaction<'_>, number: u32| {
+        let (street, floors) = (tx.text(&format!("street {number}"))?, tx.list_from([number as u16, 9])?);
+        tx.insert(addressed::Address { street, number, floors, old })
+    };
+    let mut all = Vec::new();
+    for id in 0..100 {
+        let mine = address(tx, 10 * id)?;
+        let nobodys = address(tx, 10 * id + 1)?;
+        tx.set_root(&format!("address {id}"), nobodys)?;
+        let others = [address(tx, 10 * id + 2)?, address(tx, 10 * id + 3)?];
+        all.push(addressed::It { id, address: mine, others: tx.list_from(others)? });
+    }
+    Ok(all)
+}
+
+#[test]
+fn rule_37_a_record_becomes_a_value_while_its_type_changes() {
+    let stored = Stored::new(build_addresses);
+    stored.migrates::<lived_in::It>(|read, records| {
+        let check = |address: &lived_in::Address, number: u32| {
+            assert_eq!((&read[address.street], address.number), (&*format!("street {number}"), u64::from(number)));
+            assert_eq!((&read[address.floors], address.more), (&[number, 9][..], 7));
+            assert_eq!(read[address.old].number, 1);
+        };
+        assert_eq!(records.len(), 100);
+        for (id, &it) in (0..).zip(records) {
+            check(&read[it].address, 10 * id);
+            let nobodys = read.root::<lived_in::Address>(&format!("address {id}")).unwrap().unwrap();
+            check(&read[nobodys], 10 * id + 1);
+            let others = &read[read[it].others];
+            assert_eq!(others.len(), 2);
+            check(&others[0], 10 * id + 2);
+            check(&others[1], 10 * id + 3);
+        }
+    });
+    // The records that were taken are gone.
+    assert_eq!(Heap::open(&stored.path).unwrap().stats().records, 100 + 100 + 1 + 50);
+    // A second reference to any of them, and it is refused as a whole.
+    let shared = Stored::new(|tx| {
+        let mut all = build_addresses(tx)?;
+        all[7].address = tx[all[3].others][1];
+        Ok(all)
+    });
+    let refusal = shared.refuses::<lived_in::It>();
+    assert!(refusal.contains("1 of 200 are shared") && refusal.contains("1 of 100 are shared"), "{refusal}");
+    assert!(refusal.contains("first It#7"), "{refusal}");
+}
+
+#[test]
+fn rule_37_a_value_becomes_a_record_while_its_type_changes() {
+    version!(old:
+        #[derive(Record)] pub struct Address { pub street: Text, pub number: u32, pub floors: List<u16> }
+        #[derive(Record)] pub struct Spare { pub spare: Ref<Address> }
+        #[derive(Record)] pub struct It { pub id: u32, pub address: Address, pub all: List<Address>, pub spare: Ref<Spare> });
+    version!(new:
+        #[derive(Record)] pub struct Address { pub number: u64, pub floors: List<u32>, pub street: Bytes, pub more: [u64; 4] }
+        #[derive(Record)] pub struct Spare { pub spare: Ref<Address> }
+        #[derive(Record)] pub struct It { pub address: Ref<Address>, pub all: List<Ref<Address>>, pub id: u64, pub spare: Ref<Spare> });
+    let stored = Stored::new(|tx| {
+        let address = |tx: &mut Transaction<'_>, number: u32| -> Result<_> {
+            let (street, floors) = (tx.text(&format!("street {number}"))?, tx.list_from([number as u16])?);
+            Ok(old::Address { street, number, floors })
+        };
+        let mut all = Vec::new();
+        for id in 0..100 {
+            // There are records of the type already, which become others at the same time.
+            let spare = address(tx, 1000 + id)?;
+            let spare = tx.insert(spare)?;
+            let spare = tx.insert(old::Spare { spare })?;
+            let list = [address(tx, 100 + id)?, address(tx, 200 + id)?];
+            all.push(old::It { id, address: address(tx, id)?, all: tx.list_from(list)?, spare });
+        }
+        Ok(all)
+    });
+    stored.migrates::<new::It>(|read, records| {
+        let check = |address: heap::Ref<new::Address>, number: u32| {
+            let address = &read[address];
+            assert_eq!(&read[address.street], format!("street {number}").as_bytes());
+            assert_eq!((address.number, &read[address.floors], address.more), (number.into(), &[number][..], [0; 4]));
+        };
+        for (id, &it) in (0..).zip(records) {
+            let it = &read[it];
+            assert_eq!(it.id, u64::from(id));
+            check(it.address, id);
+            check(read[it.all][0], 100 + id);
+            check(read[it.all][1], 200 + id);
+            check(read[it.spare].spare, 1000 + id);
+        }
+    });
+}
+
+version! { tree:
+    #[derive(Record)] pub struct It { pub number: u32, pub kids: List<Ref<It>> }
+}
+version! { nested:
+    #[derive(Record)] pub struct It { pub kids: List<It>, pub number: u64 }
+}
+
+#[test]
+fn rule_37_records_that_hold_each_other_become_values_in_each_other() {
+    let stored = Stored::new(|tx| {
+        let mut last = Vec::new();
+        for number in 0..40 {
+            let kids = tx.list_from(std::mem::take(&mut last))?;
+            let leaf = tx.list()?;
+            last.push(tx.insert(tree::It { number: 1000 + number, kids: leaf })?);
+            last.push(tx.insert(tree::It { number, kids })?);
+        }
+        Ok(vec![tree::It { number: 40, kids: tx.list_from(last)? }])
+    });
+    stored.migrates::<nested::It>(|read, records| {
+        let mut it = &read[records[0]];
+        for number in (0..40).rev() {
+            assert_eq!(it.number, number + 1);
+            let kids = &read[it.kids];
+            assert_eq!((kids.len(), kids[0].number, read[kids[0].kids].len()), (2, 1000 + number, 0));
+            it = &kids[1];
+        }
+        assert_eq!(read[it.kids].len(), 0);
+    });
+    assert_eq!(Heap::open(&stored.path).unwrap().stats().records, 1 + 50);
+}
+
+/// Records that hold each other in a circle, each by its only reference, would be values without an end. To find that
+/// out took without an end, too.
+#[test]
+fn rule_37_a_circle_of_records_is_refused() {
+    for count in [1, 2, 5] {
+        let stored = Stored::new(|tx| {
+            let mut circle = Vec::new();
+            for number in 0..count {
+                let kids = tx.list()?;
+                circle.push(tx.insert(tree::It { number, kids })?);
+            }
+            for number in 0..count as usize {
+                let kids = tx[circle[number]].kids;
+                kids.push(tx, circle[(number + 1) % count as usize])?;
+            }
+            let kids = tx.list()?;
+            Ok(vec![tree::It { number: 99, kids }])
+        });
+        let refusal = stored.refuses::<nested::It>();
+        assert!(
+            refusal.contains(&format!("{count} of {count} are shared, name no record, or lead in a circle")),
+            "{refusal}"
+        );
+    }
+}
+
+/// A hook makes records, and here there would be none.
+#[test]
+fn rule_37_what_a_hook_makes_is_no_value_of_another() {
+    version!(new:
+    use heap::{Result, Transaction};
+    #[derive(Record)] #[record(hook = longer)]
+    pub struct Address { pub street: Text, pub number: u64, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] #[record(name = "Address")]
+    pub struct Before { pub street: Text, pub number: u32, pub floors: List<u16>, pub old: Ref<Past> }
+    #[derive(Record)] pub struct It { pub id: u32, pub address: Address, pub others: List<Ref<Address>> }
+    #[derive(Record)] pub struct Past { pub number: u64 }
+    fn longer(old: &Before, _: &mut Transaction<'_>) -> Result<Address> {
+        Ok(Address { street: old.street, number: old.number.into(), floors: old.floors, old: old.old })
+    });
+    let refusal = Stored::new(build_addresses).refuses::<new::It>();
+    assert!(refusal.contains("It: holds a Address by value, and only a hook makes those"), "{refusal}");
+    assert!(refusal.contains("hook for It"), "{refusal}");
+}
+
 #[test]
 fn rule_38_a_type_is_split_by_a_hook() {
     version!(old: #[derive(Record)] pub struct It { pub name: Text, pub street: Text, pub number: u32 });
@@ -654,6 +838,116 @@ fn rule_42_keys_of_maps_change_when_they_stay_unique() {
         assert_eq!(it.b.get(read, &-5).unwrap(), Some(&1));
     });
     Stored::new(build(1 << 40)).refuses::<new::It>();
+}
+
+/// Lists of entries, and maps of the same keys and values.
+macro_rules! entries {
+    ($old:ident, $new:ident) => {
+        version! { $old:
+            #[derive(Record, Clone, Copy)] pub struct Named { pub value: List<Ref<Leaf>>, pub key: Text }
+            #[derive(Record, Clone, Copy)] pub struct Counted { pub key: i16, pub value: u8 }
+            #[derive(Record)] pub struct Leaf { pub number: u32 }
+            #[derive(Record)] pub struct It { pub a: List<Named>, pub b: List<Counted>, pub c: Maybe<List<Counted>> }
+        }
+        version! { $new:
+            #[derive(Record)] pub struct Leaf { pub number: u32 }
+            #[derive(Record)]
+            pub struct It { pub a: Map<Text, List<Ref<Leaf>>>, pub b: SortedMap<i32, u16>, pub c: Maybe<Map<i16, u8>> }
+        }
+    };
+}
+
+#[test]
+fn rule_42_lists_of_entries_become_maps() {
+    entries!(old, new);
+    use heap::Maybe;
+    /// Every leaf is in the lists of two entries. `last` is the last key of `b`.
+    fn build(last: i16) -> impl FnOnce(&mut Transaction<'_>) -> Result<Vec<old::It>> {
+        move |tx| {
+            let mut all = Vec::new();
+            for it in 0..3 {
+                let mut leaves = Vec::new();
+                for number in 0..60 {
+                    leaves.push(tx.insert(old::Leaf { number: 100 * it + number })?);
+                }
+                let mut entries = Vec::new();
+                for number in 0..60_usize {
+                    let key = tx.text(&format!("key {number}"))?;
+                    let value = tx.list_from([leaves[number], leaves[59 - number]])?;
+                    entries.push(old::Named { value, key });
+                }
+                let counted = |key| old::Counted { key, value: (key & 0x7f) as u8 };
+                let last = if it == 1 { last } else { -300 };
+                let b = tx.list_from((0..200).rev().chain([last]).map(counted).collect::<Vec<_>>())?;
+                let c = if it == 2 { Maybe::Nothing } else { Maybe::Just(tx.list_from([counted(9), counted(-1)])?) };
+                all.push(old::It { a: tx.list_from(entries)?, b, c });
+            }
+            Ok(all)
+        }
+    }
+    Stored::new(build(-7)).migrates::<new::It>(|read, records| {
+        for (number, &it) in (0..).zip(records) {
+            let it = &read[it];
+            for key in 0..60_u32 {
+                let list = *it.a.get(read, &format!("key {key}")).unwrap().unwrap();
+                let leaves: Vec<u32> = read[list].iter().map(|&leaf| read[leaf].number).collect();
+                assert_eq!(leaves, [100 * number + key, 100 * number + 59 - key]);
+            }
+            assert_eq!(it.b.len(read).unwrap(), 201);
+            assert!((0..200).all(|key| it.b.get(read, &key).unwrap() == Some(&(key as u16 & 0x7f))));
+            match it.c {
+                Maybe::Just(map) => assert_eq!(map.get(read, &-1).unwrap(), Some(&0x7f)),
+                Maybe::Nothing => assert_eq!(number, 2),
+            }
+        }
+    });
+    let refusal = Stored::new(build(17)).refuses::<new::It>();
+    assert!(refusal.contains("It.b: 1 of 3 have a key twice, first It#1: 17 is there 2 times"), "{refusal}");
+}
+
+#[test]
+fn rule_42_maps_become_lists_of_entries_in_the_order_of_their_keys() {
+    entries!(new, old);
+    use heap::Maybe;
+    let build = |most: i32| {
+        move |tx: &mut Transaction<'_>| {
+            let (a, b, c) = (tx.map()?, tx.sorted_map()?, tx.map()?);
+            for number in 0..60_u32 {
+                let leaf = tx.insert(old::Leaf { number })?;
+                let (key, value) = (tx.text(&format!("key {}", 59 - number))?, tx.list_from([leaf, leaf])?);
+                a.insert(tx, key, value)?;
+                b.insert(tx, 30 - number as i32, 255)?;
+                c.insert(tx, 30 - number as i16, 7)?;
+            }
+            b.insert(tx, most, 255)?;
+            Ok(vec![old::It { a, b, c: Maybe::Just(c) }])
+        }
+    };
+    let stored = Stored::new(build(1000));
+    stored.migrates::<new::It>(|read, records| {
+        let it = &read[records[0]];
+        let mut names: Vec<String> = (0..60).map(|number| format!("key {number}")).collect();
+        names.sort();
+        assert!(read[it.a].iter().map(|entry| read[entry.key].to_owned()).eq(names));
+        for entry in &read[it.a] {
+            let leaves: Vec<u32> = read[entry.value].iter().map(|&leaf| read[leaf].number).collect();
+            assert_eq!(read[entry.key], format!("key {}", 59 - leaves[0]));
+            assert_eq!(leaves[0], leaves[1]);
+        }
+        assert!(
+            read[it.b].iter().map(|entry| (entry.key, entry.value)).eq((-29..=30).chain([1000]).map(|key| (key, 255)))
+        );
+        let Maybe::Just(c) = it.c else { panic!("it is there") };
+        assert!(read[c].iter().map(|entry| (entry.key, entry.value)).eq((-29..=30).map(|key| (key, 7))));
+    });
+    // And back again: every key is there once.
+    stored.migrates::<old::It>(|read, records| {
+        let it = &read[records[0]];
+        assert_eq!(it.b.get(read, &1000).unwrap(), Some(&255));
+        assert_eq!(read[*it.a.get(read, "key 3").unwrap().unwrap()].len(), 2);
+    });
+    let refusal = Stored::new(build(1 << 20)).refuses::<new::It>();
+    assert!(refusal.contains("1 of 61 do not fit, first It#0: 1048576"), "{refusal}");
 }
 
 #[test]

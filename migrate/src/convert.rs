@@ -25,7 +25,7 @@ mod shapes;
 mod values;
 mod written;
 
-pub use code::{Conversion, Converter, Job, JobKind};
+pub use code::{Conversion, Converter, EntryPlaces, Job, JobKind};
 pub use run::{Slots, SlotsMut};
 pub use scan::{Lookup, Part, Scan};
 
@@ -58,7 +58,8 @@ pub trait Outside {
     /// Bytes as a text; `None` where they are not UTF-8.
     fn to_text(&mut self, handle: u64) -> Result<Option<u64>, Self::Error>;
 
-    /// A list or map whose elements or entries are converted: [`JobKind::List`] and [`JobKind::Map`].
+    /// A list or map whose elements or entries are converted: [`JobKind::List`], [`JobKind::Map`],
+    /// [`JobKind::ListToMap`] and [`JobKind::MapToList`].
     fn convert(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Self::Error>;
 
     /// A new list of one element, or a new record, made of the old value: [`JobKind::ToList`] and

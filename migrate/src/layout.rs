@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::schema::{OptionTag, Schema, Shape, TypeDescriptor};
+use crate::schema::{Body, Field, OptionTag, Schema, Shape, TypeDescriptor};
 
 /// The largest record, element or map entry, in bytes.
 pub const MAX_SIZE: u64 = 256 * 1024;
@@ -147,12 +147,29 @@ impl<'a> TypeIndex<'a> {
             _ => None,
         }
     }
+
+    /// As [`TypeDescriptor::entry_fields`], of a shape by value.
+    pub fn entry_fields(&self, element: &Shape) -> Option<(&'a Field, &'a Field)> {
+        if let Shape::Inline(name) = element { self.get(name)?.entry_fields() } else { None }
+    }
 }
 
 impl Schema {
     /// The named type.
     pub fn get(&self, name: &str) -> Option<&TypeDescriptor> {
         self.types.iter().find(|described| described.name == name)
+    }
+}
+
+impl TypeDescriptor {
+    /// The fields `key` and `value` of a type that can stand for an entry of a map: a struct that has these two, and no
+    /// others.
+    pub fn entry_fields(&self) -> Option<(&Field, &Field)> {
+        let Body::Struct(fields) = &self.body else { return None };
+        match &fields[..] {
+            [key, value] | [value, key] if (&*key.name, &*value.name) == ("key", "value") => Some((key, value)),
+            _ => None,
+        }
     }
 }
 
@@ -170,6 +187,21 @@ impl Shape {
     /// Whether a value of this shape is one 8-byte handle, never zero.
     pub const fn is_handle(&self) -> bool {
         self.is_owned_handle() || matches!(self, Self::Reference(_))
+    }
+
+    /// Whether values of this shape can be keys of a map: texts, integers, bools, chars, references, and arrays of any
+    /// but texts.
+    pub fn is_key(&self) -> bool {
+        let mut innermost = self;
+        while let Self::Array { element, .. } = innermost {
+            innermost = element;
+        }
+        match innermost {
+            Self::Text => matches!(self, Self::Text),
+            innermost => {
+                matches!(innermost, Self::Integer(_) | Self::Bool | Self::Char | Self::Reference(_))
+            }
+        }
     }
 
     /// Whether this is the option of a handle that a zero word says to be nothing.

@@ -29,7 +29,8 @@ mod transcoding;
 
 pub use archive::MAX_ARCHIVE;
 pub use convert::{
-    Conversion, ConversionError, Converter, Job, JobKind, Lookup, Misfit, Outside, Part, Scan, Slots, SlotsMut, Unfit,
+    Conversion, ConversionError, Converter, EntryPlaces, Job, JobKind, Lookup, Misfit, Outside, Part, Scan, Slots,
+    SlotsMut, Unfit,
 };
 pub use fingerprint::Fingerprint;
 pub use layout::{ByteOrder, MAX_ALIGN, MAX_DEPTH, MAX_SIZE, MapLayout, TypeIndex};

@@ -1,32 +1,39 @@
 //! The planner, the scan and the conversions together, against an oracle that knows the two schemas and the rules:
 //! random schemas, edited as developers edit them or unrelated, and random records.
 
+mod answers;
 mod chains;
 mod draft;
 mod edits;
 mod oracle;
 
+use answers::random_answers;
 use draft::Writer;
 use edits::Edits;
 use oracle::{Oracle, Reason};
 
 use crate::layout::ByteOrder;
-use crate::plan::{Findings, Plan};
+use crate::plan::{Answers, Findings, Plan};
 use crate::sample::Random;
 use crate::sample::store::Store;
 use crate::sample::tree::{Tree, check, encode, random_tree};
 use crate::schema::{Schema, Shape, TypeDescriptor};
-use crate::{Conversion, Scan, Slots, SlotsMut};
+use crate::{Conversion, Job, JobKind, Scan, Slots, SlotsMut};
 
 /// How often each thing happened, so that a test which tests nothing fails.
 #[derive(Debug, Default)]
 struct Census {
     pairs: u64,
+    /// Of these, with answers, and heaps of them that follow.
+    answered: u64,
+    answered_open: u64,
     /// Heaps of several records that follow as a whole.
     open: u64,
     converted: u64,
     /// Of these, records that are not the same bytes.
     changed: u64,
+    /// Of these, records with lists of entries that became maps, or the other way round.
+    entries: u64,
     unfit: u64,
     asked: u64,
     slots: u64,
@@ -97,11 +104,19 @@ fn try_pair(seed: u64, census: &mut Census) {
     let random = &mut Random::new(seed);
     let (old, new) = schemas(random);
     let order = if random.chance(20) { ByteOrder::Big } else { ByteOrder::Little };
-    let plan = Plan::between(&old, &new);
-    if std::env::var_os("PAIRS_SEED").is_some() {
-        println!("{old:#?}\n{new:#?}\n{plan:#?}\n{plan}");
+    let mut plan = Plan::between(&old, &new);
+    let mut answers = Answers::default();
+    if random.chance(35) {
+        answers = random_answers(random, &plan);
+        plan = Plan::with_answers(&old, &new, &answers);
+        census.answered += 1;
     }
-    let oracle = Oracle::new(&old, &new);
+    if std::env::var_os("PAIRS_SEED").is_some() {
+        println!("{old:#?}\n{new:#?}\n{plan:#?}\n{plan}\n{}", answers.to_toml());
+    }
+    // What an answer marks as secret is marked in the plan.
+    let wrong = !answers.faults(&old, &new).is_empty();
+    let oracle = Oracle::new(&old, &plan.new, &answers);
     // What stands against each old type, whatever the values are.
     let reason = |old: &TypeDescriptor| oracle.successor(&old.name).ok().and_then(|_| oracle.named(old, None).err());
     let against: Vec<Option<Reason>> = old.types.iter().map(reason).collect();
@@ -118,7 +133,8 @@ fn try_pair(seed: u64, census: &mut Census) {
             let bytes = encoded(&tree, &old, number, order, &mut store);
             let slots = Slots { bytes: &bytes, first: 0, stride: bytes.len() };
             scan.run_slots(slots, 1, |_| true, &mut findings, |_| format!("#{number}"), &store);
-            let fit = oracle.named(&old.types[number], Some(&tree));
+            let goes = answers.drop_types.contains(&old.types[number].name);
+            let fit = if goes { Ok(None) } else { oracle.named(&old.types[number], Some(&tree)) };
             records.push(Record { number, step, tree, findings, fit });
         }
     }
@@ -138,18 +154,20 @@ fn try_pair(seed: u64, census: &mut Census) {
         let dead = || against.iter().flatten().next();
         match &decided {
             Ok(()) => {
-                assert!(reasons.is_empty() && !leaks && clashes.is_none(), "accepted: {reasons:?} {leaks} {plan}");
+                let is_clear = reasons.is_empty() && !leaks && !wrong && clashes.is_none();
+                assert!(is_clear, "accepted: {reasons:?} {leaks} {wrong} {plan}");
+                census.answered_open += u64::from(answers != Answers::default() && heap.len() > 1);
             }
             // What could be wrong with types that have no values is asked or not.
             Err(refusal) if reasons.is_empty() => {
-                assert!(leaks || clashes.is_some() || dead().is_some(), "refused without a reason: {refusal}");
+                assert!(leaks || wrong || clashes.is_some() || dead().is_some(), "refused without a reason: {refusal}");
             }
             Err(_) if asked > 0 => census.asked += 1,
             Err(_) => census.unfit += 1,
         }
         census.open += u64::from(decided.is_ok() && heap.len() > 1);
         if decided.is_ok() {
-            for record in heap {
+            for record in heap.iter().filter(|record| plan.types[record.step].new.is_some()) {
                 convert(random, &plan, record, order, census);
             }
             together(random, &plan, heap, order, census);
@@ -188,11 +206,13 @@ fn convert(random: &mut Random, plan: &Plan, record: &Record, order: ByteOrder, 
     }
     census.converted += 1;
     census.changed += u64::from(before != after);
+    let is_entries = |job: Job<'_>| matches!(job.kind(), JobKind::ListToMap | JobKind::MapToList);
+    census.entries += u64::from(conversion.jobs().any(is_entries));
 }
 
 /// Records of one type side by side, with garbage between them, become the same in any order.
 fn together(random: &mut Random, plan: &Plan, heap: &[Record], order: ByteOrder, census: &mut Census) {
-    let Some(step) = heap.first().map(|record| record.step) else { return };
+    let Some(step) = heap.iter().map(|record| record.step).find(|&step| plan.types[step].new.is_some()) else { return };
     let conversion = Conversion::of_type(plan, step, order).unwrap();
     if !conversion.is_pure() {
         return;
@@ -237,5 +257,7 @@ fn a_plan_does_what_names_and_rules_say() {
     }
     println!("{census:?}");
     assert!(census.open > census.pairs / 4 && census.changed > census.pairs / 4, "{census:?}");
+    assert!(census.answered_open > census.answered / 5, "{census:?}");
+    assert!(census.entries > census.pairs / 500, "{census:?}");
     assert!(census.unfit > census.pairs / 20 && census.asked > census.pairs / 20, "{census:?}");
 }

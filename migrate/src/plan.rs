@@ -4,6 +4,7 @@
 //! Types, fields and variants are matched by declared name or by a declared former name, never by guessing. A plan is
 //! total: every old field is copied, converted, or dropped; every new field has exactly one source.
 
+mod added;
 mod answers;
 mod between;
 mod bytes;
@@ -11,6 +12,7 @@ mod casts;
 mod census;
 mod decide;
 mod display;
+mod ended;
 mod fields;
 mod findings;
 mod inverse;

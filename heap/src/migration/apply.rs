@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, JobKind, Plan, Registry, Shape, TypeDescriptor, Unfit, ValueFault};
+use migrate::{BodyStep, ByteOrder, Conversion, Plan, Programs, Registry, Shape, TypeDescriptor, Unfit, ValueFault};
 
 use super::gate::Passed;
 use super::hook::{Hook, TypedHook};
@@ -106,7 +106,7 @@ enum How {
     NotAtAll,
     /// From their own bytes.
     Alone(Conversion),
-    /// With values outside of them.
+    /// With values outside of them, or one by one because others take some of them.
     WithOutside(Conversion),
     /// By the program's hook at this position.
     Hook(usize, Seen),
@@ -160,18 +160,25 @@ impl Migration {
             // The others need nothing more.
             counter.add(transcoded - converted);
         }
+        passed.visits.arrange(&mut passed.tables);
         let mut work = Vec::new();
-        for table in &passed.tables {
-            for region in &table.regions {
-                fit_memory(space, region)?;
-                work.push((table, region));
+        for (number, table) in passed.tables.iter().enumerate() {
+            for (region, of_table) in table.regions.iter().enumerate() {
+                fit_memory(space, of_table)?;
+                work.push((number, region));
             }
         }
-        let before = in_parallel(&work, |(table, region)| table.rewrite(space, region, &counter))?;
-        let regions = passed.tables.iter_mut().flat_map(|table| &mut table.regions);
-        for (region, before) in regions.zip(before) {
-            region.before = before;
+        passed.visits.arrange(&mut work);
+        let before = in_parallel(&work, |&(table, region)| {
+            let table = &passed.tables[table];
+            table.rewrite(space, &table.regions[region], &counter)
+        })?;
+        for ((table, region), before) in work.into_iter().zip(before) {
+            passed.tables[table].regions[region].before = before;
         }
+        // From here on one thing comes after the other, and which is first tells which new value gets which slot. That
+        // follows from the heap, and not from the program.
+        passed.tables.sort_unstable_by_key(|table| table.number);
         Ok(Self { passed, replaced: Vec::new(), before: None, counter })
     }
 
@@ -245,7 +252,6 @@ impl Migration {
     fn convert_table(&self, table: &TableWork, tx: &mut Transaction<'_>, numbers: &HashMap<Shape, u32>) -> Result<()> {
         let programs = Arc::clone(&tx.state.programs);
         let program = programs.value(table.shape).expect("a record's shape has a program");
-        let old_size = programs.value(table.old_shape).map_or(0, migrate::Program::size);
         let mut made = vec![0; program.size()];
         let layout = match table.how {
             How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers),
@@ -257,6 +263,12 @@ impl Migration {
             for (index, old) in region.before.chunks(table.old.stride as usize).enumerate() {
                 let word = word_of(old);
                 if slot::kind_number(word) != Kind::Record as u8 {
+                    continue;
+                }
+                count += 1;
+                let handle = Handle { generation: slot::generation(word), region: region.number, index: index as u32 };
+                if self.passed.taken.contains(&handle.to_bits()) {
+                    // Where its reference is, it is made.
                     continue;
                 }
                 let old = &old[slot::HEADER as usize..];
@@ -273,10 +285,7 @@ impl Migration {
                 let header = tx.raw.space().region_at(region.number) + table.new.header(index) as u64;
                 tx.raw.slot_bytes_mut(header + slot::HEADER, program.size() as u64).copy_from_slice(&made);
                 tx.raw.set_migrated(header, slot::word(slot::generation(word), Kind::Record, 0));
-                tx.state.moved.note(table.number, header, |before| {
-                    walk::elements(&programs, table.old_shape, &old[..old_size], 0, &mut |held| before.push(held));
-                });
-                count += 1;
+                table.note(tx, &programs, header, old);
             }
             self.counter.add(count);
         }
@@ -291,17 +300,18 @@ impl Migration {
         tx: &mut Transaction<'_>,
         numbers: &HashMap<Shape, u32>,
     ) -> Result<(), Fault> {
+        let tables = &self.passed.tables;
         match &table.how {
             How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
-                conversion.converter().run(old, made, &mut Values { tx, numbers })
+                conversion.converter().run(old, made, &mut Values { tx, numbers, tables })
             }
             How::Hook(hook, form) => {
                 match (&self.passed.types.hooks(&table.name)[*hook], form, seen) {
                     (Hook::ByName(hook), _, Some(seen)) => lend(tx, |tx| hook.run(&seen, made, tx))?,
                     (Hook::Typed(hook), Seen::Converted(conversion), _) => {
                         let mut bytes = vec![0; conversion.new_size()];
-                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers })?;
+                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables })?;
                         lend(tx, |tx| hook.run(&bytes, made, tx))?;
                     }
                     (Hook::Typed(hook), Seen::AsTheyAre, _) => lend(tx, |tx| hook.run(old, made, tx))?,
@@ -386,14 +396,18 @@ fn word_of(slot: &[u8]) -> u64 {
     u64::from_ne_bytes(slot[..8].try_into().expect("a slot begins with its header"))
 }
 
-/// The tables that a plan rewrites, nothing done yet. `registry` is the one afterwards.
+/// The tables that a plan rewrites, nothing done yet. `registry` is the one afterwards; `taken` are the records that
+/// become values by themselves.
 pub(crate) fn tables(
     plan: &Plan,
     registry: &Registry,
     types: &Types,
     catalog: &read::Catalog,
+    taken: &HashSet<u64>,
 ) -> Result<Vec<TableWork>> {
     let mut tables = Vec::new();
+    let regions = taken.iter().filter_map(|&record| catalog.region(Handle::from_bits(record).region));
+    let taken_from: HashSet<u32> = regions.map(|region| region.table).collect();
     for (step, type_step) in plan.types.iter().enumerate().filter(|(_, step)| step.rewritten) {
         let (Some(old), Some(new)) = (type_step.old, type_step.new) else { continue };
         let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
@@ -423,7 +437,11 @@ pub(crate) fn tables(
             old_shape,
             shape: shape.expect("the new registry numbers every record type") as u32,
             live: table.entry.live,
-            how: if table.entry.live == 0 { How::NotAtAll } else { how(plan, types, step)? },
+            how: match how(plan, types, step) {
+                _ if table.entry.live == 0 => How::NotAtAll,
+                Ok(How::Alone(conversion)) if taken_from.contains(&number) => How::WithOutside(conversion),
+                how => how?,
+            },
             regions: regions.collect(),
         });
     }
@@ -438,17 +456,6 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
     };
     if type_step.body != BodyStep::Hook {
         let conversion = Conversion::of_type(plan, step, ByteOrder::NATIVE).map_err(uncompiled)?;
-        let taken = conversion.jobs().filter(|job| job.kind() == JobKind::FromReference);
-        for name in taken.filter_map(|job| if let Shape::Reference(name) = job.old_shape() { Some(name) } else { None })
-        {
-            // Its records would be looked for where they were.
-            let is_named = |number: usize| plan.old.types[number].name == *name;
-            if plan.types.iter().any(|step| step.rewritten && step.new.is_some() && step.old.is_some_and(is_named)) {
-                let why =
-                    format!("{name} lies in others by value from now on, and changes as well: do one after the other");
-                return Err(Error::Unsupported { name: name.clone(), why });
-            }
-        }
         return Ok(if conversion.is_pure() { How::Alone(conversion) } else { How::WithOutside(conversion) });
     }
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
@@ -530,6 +537,30 @@ fn fit_memory(space: &Space, region: &RegionWork) -> Result<()> {
 }
 
 impl TableWork {
+    /// A slot as it was, from its header on, where such are kept.
+    pub(crate) fn before(&self, region: u32, slot: u32) -> Option<&[u8]> {
+        let region = self.regions.iter().find(|work| work.number == region)?;
+        let stride = self.old.stride as usize;
+        region.before.get(slot as usize * stride..).filter(|slot| !slot.is_empty())
+    }
+
+    /// A record has become a value by itself elsewhere, and is no more; `old` are its bytes.
+    pub(crate) fn take(&self, tx: &mut Transaction<'_>, (region, slot): (u32, u32), old: &[u8]) {
+        let header = tx.raw.space().region_at(region) + self.new.header(slot as usize) as u64;
+        let programs = Arc::clone(&tx.state.programs);
+        self.note(tx, &programs, header, old);
+        let Transaction { state, raw, .. } = tx;
+        state.free(raw, header, false);
+    }
+
+    /// Says what a record held before, so that it vanishes from it.
+    fn note(&self, tx: &mut Transaction<'_>, programs: &Programs, header: u64, old: &[u8]) {
+        let size = programs.value(self.old_shape).map_or(0, migrate::Program::size);
+        tx.state.moved.note(self.number, header, |before| {
+            walk::elements(programs, self.old_shape, &old[..size], 0, &mut |held| before.push(held));
+        });
+    }
+
     /// Rewrites one region: converts its records, or sets up their slots and keeps the old ones for later.
     fn rewrite(&self, space: &Space, region: &RegionWork, counter: &Counter) -> Result<Vec<u8>> {
         let mut before = Vec::new();

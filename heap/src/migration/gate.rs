@@ -6,7 +6,9 @@ use migrate::{Answers, ByteOrder, Findings, Plan, Question, Registry};
 
 use super::apply::{self, DroppedTable, TableWork};
 use super::newer::{self, WayBack};
+use super::scan::Scanned;
 use super::transcode::Foreign;
+use super::visits::Visits;
 use super::{receipt, registry};
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
@@ -24,6 +26,8 @@ pub(crate) struct Passed {
     pub(crate) foreign: Option<Foreign>,
     pub(crate) plan: Plan,
     pub(crate) findings: Findings,
+    /// Handles of the records that become values by themselves.
+    pub(crate) taken: HashSet<u64>,
     /// The tables that are rewritten, with the conversions of their records.
     pub(crate) tables: Vec<TableWork>,
     /// The tables whose records are dropped with their types.
@@ -32,6 +36,8 @@ pub(crate) struct Passed {
     pub(crate) registry: Registry,
     /// The program's types, with their hooks.
     pub(crate) types: Types,
+    /// In which order regions are rewritten.
+    pub(crate) visits: Visits,
 }
 
 /// Plans the way from the heap, as of its last commit, to this machine and the program's types; `None` when there is
@@ -58,17 +64,18 @@ pub(crate) fn pass<S: Source>(
         reader.check_published()?;
         verify::verify(&reader.load()?, reader.catalog(), header)?;
     }
-    let findings = super::scan::scan(&reader, &plan)?;
+    let Scanned { findings, taken } = super::scan::scan(&reader, &plan)?;
     if options.migrate != Migrate::Automatic {
         return Err(Error::Pending { plan: Box::new(plan), findings: Box::new(findings) });
     }
     if let Err(refusal) = plan.decide(&findings) {
         return Err(Error::Refused { plan: Box::new(plan), refusal: Box::new(refusal) });
     }
-    let tables = apply::tables(&plan, &registry, &types, reader.catalog());
+    let tables = apply::tables(&plan, &registry, &types, reader.catalog(), &taken);
     let tables = tables.map_err(|error| way_back.explain(error))?;
     let dropped = apply::dropped(&plan, reader.catalog());
-    Ok(Some(Passed { foreign, plan, findings, tables, dropped, registry, types }))
+    let visits = Visits::of(options);
+    Ok(Some(Passed { foreign, plan, findings, taken, tables, dropped, registry, types, visits }))
 }
 
 impl Types {
@@ -83,7 +90,7 @@ impl Types {
     /// When the heap cannot be read, or has records that no plan leads to these types.
     pub fn plan<S: Source>(&self, reader: &Reader<S>, answers: &Answers) -> Result<Option<(Plan, Findings)>> {
         let Some((plan, ..)) = plan(reader, self, answers, Unsaid::Asked)? else { return Ok(None) };
-        let findings = super::scan::scan(reader, &plan)?;
+        let findings = super::scan::scan(reader, &plan)?.findings;
         Ok(Some((plan, findings)))
     }
 }

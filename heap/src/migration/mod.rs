@@ -17,10 +17,12 @@ mod outside;
 mod parallel;
 mod progress;
 mod receipt;
+mod references;
 mod registry;
 mod rewrite;
 mod scan;
 mod transcode;
+mod visits;
 
 pub(crate) use apply::Migration;
 pub(crate) use gate::pass;

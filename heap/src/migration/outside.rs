@@ -1,10 +1,12 @@
 //! Values outside a record's bytes, as a conversion asks for them: every list, map or text whose form changes is made
 //! anew. The old one is not touched: it vanishes from its owner, and the commit frees it with what nobody took over.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use migrate::{ByteOrder, Converter, Job, JobKind, Misfit, Outside, Shape, Unfit, ValueFault};
 
+use super::apply::TableWork;
 use super::rewrite::Slots;
 use crate::buffers::{Buffers, BuffersMut, Keep, MAP_SLOT, ReadBuffers as _, laid_out};
 use crate::error::{Error, Result};
@@ -12,7 +14,7 @@ use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
 use crate::guard::Reader as _;
 use crate::handles::{Bytes, Text};
-use crate::key::DescribedKeys;
+use crate::key::{DescribedKeys, Keys as _};
 use crate::map::{self, MapHeader, MapKind};
 use crate::raw::Value;
 use crate::sorted::{self, SortedHeader, SortedKind};
@@ -50,6 +52,8 @@ pub(crate) struct Values<'t, 'h, 'n> {
     pub(crate) tx: &'t mut Transaction<'h>,
     /// Numbers of the new registry's shapes.
     pub(crate) numbers: &'n HashMap<Shape, u32>,
+    /// The tables that are rewritten, for conversions that take records.
+    pub(crate) tables: &'n [TableWork],
 }
 
 /// The parts of one entry.
@@ -132,6 +136,22 @@ impl Values<'_, '_, '_> {
             }
         }
         Ok(entries)
+    }
+
+    /// The entries of an old map of either kind, in the order of their keys.
+    fn sorted_entries(&self, shape: &Shape, handle: u64) -> Result<Vec<Entry>> {
+        let mut entries = self.entries(handle)?;
+        let Shape::Map { key, .. } = shape else { return Ok(entries) };
+        let keys = DescribedKeys::new(key, self.tx.hash_key(), ByteOrder::NATIVE).expect("the registry was checked");
+        let buffers = Buffers::new(self.tx, Kind::MapBuffer);
+        let mut damage = None;
+        entries.sort_by(|one, other| {
+            keys.compare_stored(&buffers, &one.0, &other.0).unwrap_or_else(|error| {
+                damage.get_or_insert(error);
+                Ordering::Equal
+            })
+        });
+        damage.map_or(Ok(entries), Err)
     }
 
     /// A new map of these entries; `None` when two keys are the same.
@@ -253,8 +273,29 @@ impl Outside for Values<'_, '_, '_> {
     }
 
     fn convert(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Fault> {
-        match job.new_shape() {
-            Shape::List(element) => {
+        match (job.kind(), job.new_shape()) {
+            (JobKind::MapToList, Shape::List(element)) => {
+                let (key, value) = (job.key().expect("an entry's job converts keys"), job.value());
+                let places = job.entry().expect("an entry has its places");
+                let entries = self.sorted_entries(job.old_shape(), handle)?;
+                let mut new = vec![0; entries.len() * places.size];
+                for ((old_key, old_value), new) in entries.iter().zip(new.chunks_exact_mut(places.size)) {
+                    key.run(old_key, &mut new[places.key_at..][..key.new_size()], self)?;
+                    value.run(old_value, &mut new[places.value_at..][..value.new_size()], self)?;
+                }
+                Ok(self.list(element, &new, entries.len())?)
+            }
+            (JobKind::ListToMap, shape) => {
+                let (key, value) = (job.key().expect("an entry's job converts keys"), job.value());
+                let places = job.entry().expect("an entry has its places");
+                let mut entries = Vec::new();
+                for old in self.elements(handle)?.chunks_exact(places.size) {
+                    let key = self.converted(key, &old[places.key_at..][..key.old_size()])?;
+                    entries.push((key, self.converted(value, &old[places.value_at..][..value.old_size()])?));
+                }
+                self.map(shape, &entries)?.ok_or_else(|| unfit(job))
+            }
+            (_, Shape::List(element)) => {
                 let old = self.elements(handle)?;
                 let converter = job.value();
                 let count = old.len() / converter.old_size();
@@ -265,7 +306,7 @@ impl Outside for Values<'_, '_, '_> {
                 }
                 Ok(self.list(element, &new, count)?)
             }
-            shape => {
+            (_, shape) => {
                 let key = job.key().expect("a map's job converts keys");
                 let mut entries = Vec::new();
                 for (old_key, old_value) in self.entries(handle)? {
@@ -294,6 +335,16 @@ impl Outside for Values<'_, '_, '_> {
             return Ok(count);
         }
         let Handle { generation, region, index } = Handle::from_bits(handle);
+        if let Some((table, old)) = self.tables.iter().find_map(|table| Some((table, table.before(region, index)?))) {
+            let word = u64::from_ne_bytes(old[..8].try_into().expect("a slot begins with its header"));
+            if slot::kind(word) != Some(Kind::Record) || slot::generation(word) != generation {
+                return Ok(0);
+            }
+            let old = &old[slot::HEADER as usize..][..job.value().old_size()];
+            job.value().run(old, new, self)?;
+            table.take(self.tx, (region, index), old);
+            return Ok(1);
+        }
         let (view, space) = (self.tx.view(), self.tx.raw.space());
         let Some(table) = space.table(region).filter(|_| index < space.record_slots(region)) else { return Ok(0) };
         let header = space.region_at(region) + self.tx.state.catalog.tables[table as usize].header_in_region(index);

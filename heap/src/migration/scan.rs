@@ -1,20 +1,29 @@
 //! The scan: what the live values say about a plan's checks.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use migrate::{ByteOrder, CheckKind, Findings, Job, JobKind, Lookup, Part, Plan, Programs, Scan, Shape, Slots};
 
 use super::parallel::in_parallel;
+use super::references::References;
 use super::transcode::Foreign;
 use crate::error::{Error, Result};
 use crate::format::catalog::TableKind;
 use crate::format::handle::{EMPTY, Handle};
 use crate::format::slot::{self, Kind};
 use crate::read::{Catalog, Loaded, Reader, Region, Regions, Source, maps};
-use crate::walk::{self, Named};
+
+/// What a scan found.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    pub(crate) findings: Findings,
+    /// Handles of the records that become values by themselves where their only references are.
+    pub(crate) taken: HashSet<u64>,
+}
 
 /// Looks at every live value that a check of the plan is about, and counts the records of each type.
-pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Findings> {
+pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Scanned> {
     let catalog = reader.catalog();
     let mut findings = Findings::new(plan.checks.len(), plan.old.types.len());
     let mut scans = Vec::new();
@@ -30,7 +39,7 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
         }
     }
     if scans.is_empty() {
-        return Ok(findings);
+        return Ok(Scanned { findings, taken: HashSet::new() });
     }
     let mut loaded = reader.load()?;
     if reader.byte_order() != ByteOrder::NATIVE {
@@ -39,9 +48,12 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     }
     let programs = Programs::compile(catalog.registry())
         .map_err(|error| Error::Unsupported { name: "the schema".into(), why: error.to_string() })?;
-    let mut values = Values { loaded: &loaded, catalog, programs, references: HashMap::new() };
+    let mut values =
+        Values { loaded: &loaded, catalog, programs, references: References::default(), taken: Mutex::default() };
     if plan.checks.iter().any(|check| check.kind == CheckKind::Unshared) {
-        values.references = values.count_references();
+        let tables =
+            scans.iter().flat_map(|(_, scan)| scan.taken_types()).filter_map(|name| catalog.table_of_name(name));
+        values.references = References::of(&values, &tables.collect());
     }
     let mut work = Vec::new();
     for (table, scan) in &scans {
@@ -66,21 +78,24 @@ pub(crate) fn scan<S: Source>(reader: &Reader<S>, plan: &Plan) -> Result<Finding
     for found in found {
         findings.merge(found);
     }
-    Ok(findings)
+    let taken = values.taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Scanned { findings, taken })
 }
 
 /// The heap's values as the scan asks for them. What is not there, no verifier has let through, and does not hold.
-struct Values<'a> {
-    loaded: &'a Loaded,
-    catalog: &'a Catalog,
-    programs: Programs,
-    /// How many references there are to each record, where a check asks for it.
-    references: HashMap<u64, u32>,
+pub(super) struct Values<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) catalog: &'a Catalog,
+    pub(super) programs: Programs,
+    /// Who names which record, where a check asks for it.
+    references: References,
+    /// The records that are found to have one reference, which takes them.
+    taken: Mutex<HashSet<u64>>,
 }
 
 /// A slot that was found.
-struct Found<'a> {
-    word: u64,
+pub(super) struct Found<'a> {
+    pub(super) word: u64,
     /// From its header to the region's end.
     bytes: &'a [u8],
     /// Offset of its header in the region.
@@ -89,7 +104,7 @@ struct Found<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn slot(&self, handle: u64) -> Option<Found<'a>> {
+    pub(super) fn slot(&self, handle: u64) -> Option<Found<'a>> {
         let Handle { generation, region, index } = Handle::from_bits(handle);
         let region = self.catalog.region(region)?;
         let entry = &self.catalog.tables()[region.table as usize].entry;
@@ -174,39 +189,13 @@ impl<'a> Values<'a> {
         Some(())
     }
 
-    /// How many references, roots included, there are to each record.
-    fn count_references(&self) -> HashMap<u64, u32> {
-        let mut counts = HashMap::new();
-        for root in self.catalog.roots() {
-            *counts.entry(root.entry.reference).or_default() += 1;
-        }
-        for region in self.catalog.regions() {
-            let entry = &self.catalog.tables()[region.table as usize].entry;
-            let Some(bytes) = self.loaded.region(region.number) else { continue };
-            for index in 0..region.used as usize {
-                let within = match entry.kind {
-                    TableKind::Large => 0,
-                    _ => entry.first as usize - slot::HEADER as usize + index * entry.stride as usize,
-                };
-                let end = match entry.kind {
-                    TableKind::Large => bytes.len(),
-                    _ => bytes.len().min(within + entry.stride as usize),
-                };
-                let Some(slot) = bytes.get(within..end) else { continue };
-                walk::slot(&self.programs, entry.kind, word(slot), within as u64, slot, &mut |held| {
-                    if let Named::Value(target) = held.named
-                        && !target.is_owned()
-                    {
-                        *counts.entry(held.bits).or_default() += 1;
-                    }
-                });
-            }
-        }
-        counts
+    /// Whether a handle is that of a live record in one of these tables.
+    pub(super) fn is_record_of(&self, handle: u64, tables: &HashSet<u32>) -> bool {
+        self.of_kind(handle, &[Kind::Record]).is_some_and(|found| tables.contains(&found.region.table))
     }
 }
 
-fn word(bytes: &[u8]) -> u64 {
+pub(super) fn word(bytes: &[u8]) -> u64 {
     bytes.get(..8).map_or(0, |word| u64::from_ne_bytes(word.try_into().unwrap_or_default()))
 }
 
@@ -226,37 +215,34 @@ impl Lookup for Values<'_> {
         self.len(handle).map_or(usize::MAX, |len| len as usize)
     }
 
-    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
-        // Keys are numbers and texts, and those that are converted keep their value, or do not fit and are counted as
-        // such: no two become the same.
-        true
+    fn text(&self, handle: u64, visit: &mut dyn FnMut(&[u8])) {
+        if let Some(text) = self.contents(handle) {
+            visit(text);
+        }
     }
 
     fn is_unshared(&self, _: &Shape, handle: u64) -> bool {
-        // A type that held itself by value, as a circle would ask for, has no layout.
-        let is_live = self.of_kind(handle, &[Kind::Record]).is_some();
-        is_live && self.references.get(&handle) == Some(&1)
+        let is_unshared = self.of_kind(handle, &[Kind::Record]).is_some() && self.references.is_unshared(handle);
+        if is_unshared {
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(handle);
+        }
+        is_unshared
     }
 
     fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
         match job.kind() {
-            JobKind::List | JobKind::FromList => {
+            JobKind::List | JobKind::ListToMap | JobKind::FromList => {
                 if let Some((bytes, size)) = self.elements(handle) {
                     bytes.chunks_exact(size).for_each(|element| visit(Part::Value, element));
                 }
             }
-            JobKind::Map => {
+            JobKind::Map | JobKind::MapToList => {
                 let _ = self.entries(handle, &mut |key, value| {
                     visit(Part::Key, key);
                     visit(Part::Value, value);
                 });
             }
-            JobKind::FromReference => {
-                if let Some(record) = self.of_kind(handle, &[Kind::Record]) {
-                    visit(Part::Value, &record.bytes[slot::HEADER as usize..]);
-                }
-            }
-            JobKind::ToList | JobKind::ToReference => {}
+            JobKind::FromReference | JobKind::ToList | JobKind::ToReference => {}
         }
     }
 

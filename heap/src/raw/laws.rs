@@ -49,3 +49,9 @@ record!(OldPart as "Part" { id: u32, name: Text, sizes: List<u16>, next: Option<
 record!(Names as "Names" { by_name: Map<Text, u64>, by_number: SortedMap<u32, Text> });
 record!(Uneven as "Uneven" { a: u32, b: u64 });
 record!(NewPart as "Part" { weight: f64, id: u64, sizes: List<u32>, name: Text, next: Option<Ref<NewPart>> });
+record!(OldGrown as "Grown" { id: u32, filler: [u64; 160], next: Option<Ref<OldGrown>> });
+record!(NewGrown as "Grown" { filler: [u64; 160], id: u64, next: Option<Ref<NewGrown>> });
+record!(OldLid as "Lid" { names: List<u16> });
+record!(NewLid as "Lid" { names: List<u32> });
+record!(OldBox as "Box" { id: u32, lid: Ref<OldLid>, index: Map<u32, Text> });
+record!(NewBox as "Box" { lid: NewLid, index: SortedMap<u64, Text>, id: u64 });

@@ -39,13 +39,16 @@ pub(super) fn has_checks(cast: &Cast, types: &[bool]) -> bool {
     match cast {
         Cast::Copy | Cast::TextToBytes | Cast::Unanswered => false,
         Cast::Number { check } => check.is_some(),
-        Cast::BytesToText { .. } | Cast::FromList { .. } | Cast::FromListOption { .. } | Cast::FromReference { .. } => {
-            true
-        }
+        Cast::BytesToText { .. }
+        | Cast::FromList { .. }
+        | Cast::FromListOption { .. }
+        | Cast::ListToMap { .. }
+        | Cast::FromReference { .. } => true,
         Cast::Type(step) => types.get(*step).copied().unwrap_or(false),
         Cast::Unwrap { value, check, .. } => check.is_some() || within(value),
         Cast::Array { element, check, .. } => check.is_some() || within(element),
         Cast::Map { key, value, check } => check.is_some() || within(key) || within(value),
+        Cast::MapToList { key, value } => within(key) || within(value),
         Cast::Some(inner)
         | Cast::Option(inner)
         | Cast::One(inner)

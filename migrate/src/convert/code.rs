@@ -84,6 +84,11 @@ pub enum JobKind {
     List,
     /// A map, entry by entry, of either kind.
     Map,
+    /// A list of entries becomes a map of either kind: [`Job::entry`] says where an old element has its key and value.
+    ListToMap,
+    /// A map of either kind becomes a list of entries, in the order of the old keys: [`Job::entry`] says where a new
+    /// element has its key and value.
+    MapToList,
     /// A value becomes a list of one.
     ToList,
     /// A list of one becomes its element.
@@ -92,6 +97,17 @@ pub enum JobKind {
     ToReference,
     /// A record becomes a value.
     FromReference,
+}
+
+/// Where a list's element has the parts of a map's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryPlaces {
+    /// Size of the element in bytes.
+    pub size: usize,
+    /// Offset of its key.
+    pub key_at: usize,
+    /// Offset of its value.
+    pub value_at: usize,
 }
 
 impl<'a> Job<'a> {
@@ -119,12 +135,17 @@ impl<'a> Job<'a> {
         &self.data().new
     }
 
-    /// The conversion of an element, of a map's value, or of the record.
+    /// The conversion of an element, of an entry's value, or of the record.
     pub fn value(self) -> Converter<'a> {
         Converter { table: self.table, code: &self.table.codes[self.data().value as usize] }
     }
 
-    /// The conversion of a map's key.
+    /// Where a list's element has its key and value, for [`JobKind::ListToMap`] and [`JobKind::MapToList`].
+    pub fn entry(self) -> Option<EntryPlaces> {
+        self.data().entry
+    }
+
+    /// The conversion of an entry's key.
     pub fn key(self) -> Option<Converter<'a>> {
         let code = self.table.codes.get(self.data().key as usize)?;
         Some(Converter { table: self.table, code })
@@ -162,6 +183,8 @@ pub(super) struct JobData {
     pub(super) value: u32,
     pub(super) key: u32,
     pub(super) check: u32,
+    /// Found when the job's parts are.
+    pub(super) entry: Option<EntryPlaces>,
     /// Whether nothing of it may be shown.
     pub(super) secret: bool,
 }

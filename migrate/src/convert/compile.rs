@@ -2,7 +2,7 @@
 
 use super::checks::{checked_types, has_checks};
 use super::code::{Code, Conversion, Converter, JobData, JobKind, NONE, Step, Table};
-use super::jobs::parts_of_job;
+use super::jobs::JobParts;
 use super::number::{Kind, NumberCast, Rounding};
 use super::{ConversionError, Job};
 use crate::layout::{ByteOrder, MAX_DEPTH, MAX_SIZE, TypeIndex};
@@ -127,9 +127,10 @@ impl<'a> Compiler<'a> {
         let mut next = 0;
         while let Some(JobData { kind, old, new, casts, secret, .. }) = self.table.jobs.get(next).cloned() {
             self.secret = secret;
-            let ((old_key, old_value), (new_key, new_value)) = parts_of_job(kind, &old, &new)?;
-            self.table.jobs[next].value = self.whole(&old_value, &new_value, &casts.0)?;
-            if let (Some(old), Some(new), Some(cast)) = (old_key, new_key, &casts.1) {
+            let JobParts { key, value, entry } = self.parts_of_job(kind, &old, &new)?;
+            self.table.jobs[next].entry = entry;
+            self.table.jobs[next].value = self.whole(&value.0, &value.1, &casts.0)?;
+            if let (Some((old, new)), Some(cast)) = (key, &casts.1) {
                 self.table.jobs[next].key = self.whole(&old, &new, cast)?;
             }
             next += 1;
@@ -271,6 +272,21 @@ impl<'a> Compiler<'a> {
                 Shape::Map { .. } | Shape::SortedMap { .. },
                 Shape::Map { .. } | Shape::SortedMap { .. },
             ) => self.convert(JobKind::Map, between, (value, Some(key)), *check),
+            (
+                Cast::ListToMap { key, value, check },
+                Shape::List(element),
+                Shape::Map { .. } | Shape::SortedMap { .. },
+            ) => {
+                let is_secret = self.is_secret_entry(element)?;
+                let before = self.secret;
+                self.secret |= is_secret;
+                self.convert(JobKind::ListToMap, between, (value, Some(key)), Some(*check))?;
+                self.secret = before;
+                Ok(())
+            }
+            (Cast::MapToList { key, value }, Shape::Map { .. } | Shape::SortedMap { .. }, Shape::List(_)) => {
+                self.convert(JobKind::MapToList, between, (value, Some(key)), None)
+            }
             (Cast::Unanswered, ..) => Err(ConversionError::Unanswered(format!("{new} of {old}"))),
             (cast, ..) => Err(unsuited(between, name(cast))),
         }
@@ -450,6 +466,8 @@ const fn name(cast: &Cast) -> &'static str {
         Cast::FromList { .. } | Cast::FromListOption { .. } => "a list's element",
         Cast::List(_) => "a list",
         Cast::Map { .. } => "a map",
+        Cast::ListToMap { .. } => "a map of entries",
+        Cast::MapToList { .. } => "a list of entries",
         Cast::ToReference(_) => "a new record",
         Cast::FromReference { .. } => "a record's value",
         Cast::Unanswered => "nothing",

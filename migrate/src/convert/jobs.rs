@@ -1,10 +1,11 @@
 //! What handles name: lists, maps and records that are converted, made or taken apart.
 
 use super::ConversionError;
-use super::code::{JobData, JobKind, NONE, Step};
-use super::compile::{Between, Compiled, Compiler, Purpose, mismatch};
+use super::code::{EntryPlaces, JobData, JobKind, NONE, Step};
+use super::compile::{Between, Compiled, Compiler, Purpose, described, mismatch};
+use crate::layout::TypeIndex;
 use crate::plan::Cast;
-use crate::schema::Shape;
+use crate::schema::{Field, Shape};
 
 impl Compiler<'_> {
     /// A job's step, for a list or map that stays one.
@@ -27,7 +28,7 @@ impl Compiler<'_> {
         let Between { old, from, new, to } = between;
         if self.purpose == Purpose::Scan {
             // What is to be checked lies in the value.
-            let (_, (_, inner)) = parts_of_job(kind, old, new)?;
+            let (_, inner) = self.parts_of_job(kind, old, new)?.value;
             let size = self.new_size(&inner)?;
             let around = std::mem::replace(&mut self.around.1, size);
             self.cast(Between { old, from, new: &inner, to: 0 }, cast, levels)?;
@@ -83,29 +84,77 @@ impl Compiler<'_> {
             value: NONE,
             key: NONE,
             check,
+            entry: None,
             secret,
         });
         Ok(self.table.jobs.len() as u32 - 1)
     }
+    /// Whether values of a list's entries may not be shown.
+    pub(super) fn is_secret_entry(&self, element: &Shape) -> Result<bool, ConversionError> {
+        let Shape::Inline(name) = element else { return Ok(false) };
+        let described = described(&self.old, name)?;
+        let mut fields = described.fields();
+        Ok(described.attributes.secret.is_some() || fields.any(|field| field.attributes.secret.is_some()))
+    }
+
+    /// The shapes that a job's conversions are between.
+    pub(super) fn parts_of_job(&self, kind: JobKind, old: &Shape, new: &Shape) -> Result<JobParts, ConversionError> {
+        let nothing = |shape: &Shape| mismatch(format!("{shape} names nothing of the kind"));
+        let one = |shape: &Shape| match shape {
+            Shape::List(element) => Ok((**element).clone()),
+            Shape::Reference(name) => Ok(Shape::Inline(name.clone())),
+            _ => Err(nothing(shape)),
+        };
+        let map = |shape: &Shape| match shape {
+            Shape::Map { key, value } | Shape::SortedMap { key, value } => Ok(((**key).clone(), (**value).clone())),
+            _ => Err(nothing(shape)),
+        };
+        let list = |index: &TypeIndex<'_>, shape: &Shape| {
+            let Shape::List(element) = shape else { return Err(nothing(shape)) };
+            let (key, value) = index.entry_fields(element).ok_or_else(|| nothing(shape))?;
+            let (size, align) = index.size_align(element).ok_or_else(|| nothing(shape))?;
+            let inside = |field: &Field| {
+                let measured = index.size_align(&field.shape).filter(|part| part.1 <= align);
+                let end = measured.and_then(|(len, _)| len.checked_add(field.offset.into()));
+                end.filter(|&end| end <= size).map(|_| field.offset as usize).ok_or_else(|| nothing(shape))
+            };
+            let places = EntryPlaces { size: size as usize, key_at: inside(key)?, value_at: inside(value)? };
+            Ok(((key.shape.clone(), value.shape.clone()), places))
+        };
+        let parts = |old: (Shape, Shape), new: (Shape, Shape), entry| JobParts {
+            key: Some((old.0, new.0)),
+            value: (old.1, new.1),
+            entry,
+        };
+        Ok(match kind {
+            JobKind::Map => parts(map(old)?, map(new)?, None),
+            JobKind::ListToMap => {
+                let (entry, places) = list(&self.old, old)?;
+                parts(entry, map(new)?, Some(places))
+            }
+            JobKind::MapToList => {
+                let (entry, places) = list(&self.new, new)?;
+                parts(map(old)?, entry, Some(places))
+            }
+            JobKind::List => JobParts::value(one(old)?, one(new)?),
+            JobKind::ToList | JobKind::ToReference => JobParts::value(old.clone(), one(new)?),
+            JobKind::FromList | JobKind::FromReference => JobParts::value(one(old)?, new.clone()),
+        })
+    }
 }
 
-type KeyAndValue = (Option<Shape>, Shape);
+/// What a job consists of: old and new shapes.
+pub(super) struct JobParts {
+    /// An entry's key.
+    pub(super) key: Option<(Shape, Shape)>,
+    /// An entry's value, an element, or a record.
+    pub(super) value: (Shape, Shape),
+    /// Where a list has keys and values.
+    pub(super) entry: Option<EntryPlaces>,
+}
 
-/// The shapes that a job's conversions are between: keys, and values, elements or records.
-pub(super) fn parts_of_job(
-    kind: JobKind,
-    old: &Shape,
-    new: &Shape,
-) -> Result<(KeyAndValue, KeyAndValue), ConversionError> {
-    let contents = |shape: &Shape| match shape {
-        Shape::List(element) => Ok((None, (**element).clone())),
-        Shape::Reference(name) => Ok((None, Shape::Inline(name.clone()))),
-        Shape::Map { key, value } | Shape::SortedMap { key, value } => Ok((Some((**key).clone()), (**value).clone())),
-        _ => Err(mismatch(format!("{shape} names nothing"))),
-    };
-    Ok(match kind {
-        JobKind::List | JobKind::Map => (contents(old)?, contents(new)?),
-        JobKind::ToList | JobKind::ToReference => ((None, old.clone()), contents(new)?),
-        JobKind::FromList | JobKind::FromReference => (contents(old)?, (None, new.clone())),
-    })
+impl JobParts {
+    const fn value(old: Shape, new: Shape) -> Self {
+        Self { key: None, value: (old, new), entry: None }
+    }
 }

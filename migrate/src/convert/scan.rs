@@ -4,6 +4,8 @@
 //! blocks. Steps that look at numbers run over all records of a block and count; only where something does not hold
 //! are the records looked at one by one.
 
+use std::collections::HashMap;
+
 use super::code::{Code, Job, JobKind, NONE, Step, Table};
 use super::compile::{Compiler, Purpose};
 use super::flat::{Span, count_unfit, holds, unfit_numbers};
@@ -28,26 +30,25 @@ pub trait Lookup {
     /// How many elements a list has.
     fn count(&self, shape: &Shape, handle: u64) -> usize;
 
-    /// Whether no two of a map's keys become the same: the [key's conversion](Job::key) of a conversion made of the
-    /// same plan, or any other way to tell.
-    fn has_unique_keys(&self, job: Job<'_>, handle: u64) -> bool;
+    /// Shows the bytes of a text.
+    fn text(&self, handle: u64, visit: &mut dyn FnMut(&[u8]));
 
     /// Whether a reference is the only one to its record, names a live one, and is on no circle of such references.
     fn is_unshared(&self, shape: &Shape, handle: u64) -> bool;
 
-    /// Shows the old bytes of every element of a list, every key and value of a map, or of the one record.
+    /// Shows the old bytes of every element of a list, or of every key and value of a map.
     fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8]));
 
     /// What a handle names, as people write it, up to about `most` bytes.
     fn written(&self, shape: &Shape, handle: u64, most: usize) -> String;
 }
 
-/// What is shown of a list, a map or a record.
+/// What is shown of a list or a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A map's key.
     Key,
-    /// A map's value, an element, or a record.
+    /// A map's value, or an element.
     Value,
 }
 
@@ -100,6 +101,14 @@ impl Scan {
     /// Whether the records need not be looked at, but only counted.
     pub fn is_trivial(&self) -> bool {
         self.fatal.is_empty() && self.table.codes[0].steps.is_empty()
+    }
+
+    /// The old record types whose records become values by themselves where references to them are.
+    pub fn taken_types(&self) -> impl Iterator<Item = &str> {
+        self.table.jobs.iter().filter_map(|job| match (&job.kind, &job.old) {
+            (JobKind::FromReference, Shape::Reference(name)) => Some(&**name),
+            _ => None,
+        })
     }
 
     /// Size of a record in bytes.
@@ -160,7 +169,7 @@ struct Looking<'s, L, N> {
     firsts: Vec<usize>,
     /// The slot of the value that changes most.
     largest_at: Vec<usize>,
-    /// Lists, maps and records that are still to be looked at.
+    /// Lists and maps that are still to be looked at.
     waiting: Vec<(u32, u64)>,
 }
 
@@ -207,20 +216,28 @@ impl<L: Lookup, N: Fn(usize) -> String> Looking<'_, L, N> {
         }
     }
 
-    /// The lists, maps and records that were met, and those met in them, without recursion.
+    /// The lists and maps that were met, and those met in them, without recursion.
     fn look_further(&mut self) {
         let table = &self.scan.table;
         while let Some((number, handle)) = self.waiting.pop() {
             let job = Job { table, number };
             let (key, value) = (job.key().map(|key| key.code), job.value().code);
             let outside = self.outside;
-            outside.each(job, handle, &mut |part, bytes| {
-                let code = if part == Part::Key { key } else { Some(value) };
+            let mut look = |code: Option<&Code>, bytes: Option<&[u8]>| {
                 if let Some(code) = code
-                    && let Some(bytes) = bytes.get(..code.old_size as usize)
+                    && let Some(bytes) = bytes.and_then(|bytes| bytes.get(..code.old_size as usize))
                 {
                     self.walk(code, (0, code.steps.len()), bytes);
                 }
+            };
+            let old_entry = job.entry().filter(|_| job.kind() == JobKind::ListToMap);
+            outside.each(job, handle, &mut |part, bytes| match (old_entry, part) {
+                (Some(places), _) => {
+                    look(key, bytes.get(places.key_at..));
+                    look(Some(value), bytes.get(places.value_at..));
+                }
+                (None, Part::Key) => look(key, Some(bytes)),
+                (None, Part::Value) => look(Some(value), Some(bytes)),
             });
         }
     }
@@ -312,17 +329,15 @@ impl<L: Lookup, N: Fn(usize) -> String> Looking<'_, L, N> {
                 Step::Convert { from, job: number, .. } => {
                     let (job, word) = (Job { table: &scan.table, number }, handle(old, at(from), order));
                     if let Some(check) = job.check() {
-                        said = Some((check as u32, self.outside.has_unique_keys(job, word), at(from)));
+                        self.unique_keys(check as u32, job, word);
                     }
                     self.waiting.push((number, word));
                 }
                 Step::Take { from, job: number, none, .. } => {
                     let (job, word) = (Job { table: &scan.table, number }, handle(old, at(from), order));
                     let (holds, further) = match job.kind() {
-                        JobKind::FromReference => {
-                            let unshared = self.outside.is_unshared(job.old_shape(), word);
-                            (unshared, unshared)
-                        }
+                        // What is in the record is looked at where the records of its type are.
+                        JobKind::FromReference => (self.outside.is_unshared(job.old_shape(), word), false),
                         _ => match self.outside.count(job.old_shape(), word) {
                             1 => (true, true),
                             0 => (none != NONE, false),
@@ -348,6 +363,45 @@ impl<L: Lookup, N: Fn(usize) -> String> Looking<'_, L, N> {
                 (Some(_), Some(_)) | (None, _) => {}
             }
         }
+    }
+
+    /// Keys that are converted keep their value, or do not fit and are counted as such: none that differ become the
+    /// same. So only those of a list are compared.
+    fn unique_keys(&mut self, check: u32, job: Job<'_>, list: u64) {
+        let twice = match job.kind() {
+            JobKind::ListToMap => self.key_twice(job, list),
+            _ => None,
+        };
+        self.count(check, 1, usize::from(twice.is_some()));
+        let Some((key, times)) = twice else { return };
+        let is_secret = self.scan.table.checked.get(&check).is_none_or(|(_, secret)| *secret);
+        self.offender(check, || if is_secret { String::new() } else { format!("{key} is there {times} times") });
+    }
+
+    /// The first key that is there more than once, as it is written, and how often.
+    fn key_twice(&self, job: Job<'_>, list: u64) -> Option<(String, usize)> {
+        let Shape::List(element) = job.old_shape() else { return None };
+        let (shape, places) = (&self.index.entry_fields(element)?.0.shape, job.entry()?);
+        let len = job.key()?.old_size();
+        let (mut keys, mut positions, mut first) = (Vec::new(), HashMap::new(), None);
+        self.outside.each(job, list, &mut |_, bytes| {
+            let Some(stored) = bytes.get(places.key_at..).and_then(|bytes| bytes.get(..len)) else { return };
+            let mut key = stored.to_vec();
+            if *shape == Shape::Text {
+                self.outside.text(handle(stored, 0, self.scan.order), &mut |text| key = text.to_vec());
+            }
+            let position = *positions.entry(key).or_insert_with(|| {
+                keys.push((stored.to_vec(), 0_usize));
+                keys.len() - 1
+            });
+            keys[position].1 += 1;
+            if keys[position].1 == 2 {
+                first.get_or_insert(position);
+            }
+        });
+        let (stored, times) = &keys[first?];
+        let name = |shape: &Shape, handle: u64, most: usize| self.outside.written(shape, handle, most);
+        Some((written(self.index, shape, stored, 0, self.scan.order, MAX_LEN, &name), *times))
     }
 
     fn result(&mut self, check: u32, holds: bool, old: &[u8], at: usize) {

@@ -5,11 +5,11 @@ use super::edits::{self, Edits};
 use super::oracle::{Oracle, Reason};
 use super::{Census, Record, convert, encoded, inline, number};
 use crate::layout::ByteOrder;
-use crate::plan::{Findings, Plan};
+use crate::plan::{Answers, Findings, Plan};
 use crate::sample::Random;
 use crate::sample::store::Store;
 use crate::sample::tree::{Tree, random_tree};
-use crate::sample::values::empty;
+use crate::sample::values::{compare_keys, empty};
 use crate::schema::{Body, Field, Schema};
 use crate::{Scan, Slots};
 
@@ -49,7 +49,7 @@ fn follow(random: &mut Random, plan: &Plan, number: usize, tree: &Tree) -> Optio
     let record = looked_at(plan, number, tree);
     plan.decide(&record.findings).ok()?;
     let after: Result<Option<Tree>, Reason> =
-        Oracle::new(&plan.old, &plan.new).named(&plan.old.types[number], Some(tree));
+        Oracle::new(&plan.old, &plan.new, &Answers::default()).named(&plan.old.types[number], Some(tree));
     let (after, number) = (after.unwrap().unwrap(), plan.types[record.step].new.unwrap());
     becomes(random, plan, record, &after);
     // A reference to a record that was made on the way would name one here.
@@ -144,7 +144,7 @@ fn undone(random: &mut Random, there: &Plan, chains: &mut Chains) {
         let tree = random_tree(random, &inline(&there.old, number), &there.old);
         let Some((after, there_tree)) = follow(random, there, number, &tree) else { continue };
         let record = looked_at(&back, after, &there_tree);
-        if back.decide(&record.findings).is_ok() && !signs_zero(&tree) {
+        if back.decide(&record.findings).is_ok() && !signs_zero(&tree) && is_in_order(&tree) {
             becomes(random, &back, record, &tree);
             chains.undone += 1;
         }
@@ -155,6 +155,21 @@ fn undone(random: &mut Random, there: &Plan, chains: &mut Chains) {
 fn signs_zero(tree: &Tree) -> bool {
     let text = format!("{tree:?}");
     text.contains("Double(9223372036854775808)") || text.contains("Single(2147483648)")
+}
+
+/// A list has its entries in an order that the map they came from need not have had.
+fn is_in_order(tree: &Tree) -> bool {
+    let fields = |fields: &[(String, Tree)]| fields.iter().all(|(_, tree)| is_in_order(tree));
+    match tree {
+        Tree::Map(entries) => {
+            entries.windows(2).all(|pair| compare_keys(&pair[0].0, &pair[1].0).is_lt())
+                && entries.iter().all(|(_, value)| is_in_order(value))
+        }
+        Tree::List(trees) | Tree::Array(trees) => trees.iter().all(is_in_order),
+        Tree::Struct(trees) | Tree::Variant { fields: trees, .. } => fields(trees),
+        Tree::Something(tree) | Tree::Record(tree) => is_in_order(tree),
+        _ => true,
+    }
 }
 
 /// The value without what the plan names as dropped, and with one zero.

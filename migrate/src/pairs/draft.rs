@@ -46,7 +46,10 @@ impl<'r> Writer<'r> {
                 self.names = self.random.below(5);
             }
             let is_struct = self.random.chance(70);
-            let body = if is_struct {
+            let body = if is_struct && self.random.chance(20) {
+                let (key, value) = (self.key(), self.shape(1, &draft));
+                Body::Struct(vec![field("key".into(), key), field("value".into(), value)])
+            } else if is_struct {
                 let count = 1 + self.random.below(4);
                 Body::Struct(self.fields(count, &draft))
             } else {
@@ -75,6 +78,10 @@ impl<'r> Writer<'r> {
 
     /// A shape that may hold the types of the draft.
     pub(super) fn shape(&mut self, levels: u32, draft: &Draft) -> Shape {
+        let entry = draft.types.iter().find(|sketch| sketch.described.entry_fields().is_some());
+        if let Some(entry) = entry.filter(|_| levels > 0 && self.random.chance(10)) {
+            return Shape::List(Box::new(Shape::Inline(entry.described.name.clone())));
+        }
         let types = draft.types.len() as u64;
         let roll = self.random.below(if levels == 0 || types == 0 { 66 } else { 100 });
         match roll {

@@ -14,12 +14,17 @@ pub(super) struct Edits<'w, 'r> {
     gentle: bool,
     /// Fields whose names go.
     dropped: Vec<String>,
+    /// Entries of maps: the new name of each old struct of a key and a value, and what they were.
+    entries: Vec<(String, Shape, Shape)>,
+    /// Types that an edit needs.
+    made: Vec<Sketch>,
 }
 
 impl<'w, 'r> Edits<'w, 'r> {
     /// The next version.
     pub(super) fn of(draft: &Draft, writer: &'w mut Writer<'r>, gentle: bool) -> Draft {
-        let mut edits = Self { writer, renamed: Vec::new(), gentle, dropped: Vec::new() };
+        let mut edits =
+            Self { writer, renamed: Vec::new(), gentle, dropped: Vec::new(), entries: Vec::new(), made: Vec::new() };
         let mut new = Draft::default();
         // References may lead to any type, so all names are known first.
         for sketch in &draft.types {
@@ -33,8 +38,12 @@ impl<'w, 'r> Edits<'w, 'r> {
         }
         for (number, sketch) in draft.types.iter().enumerate() {
             let new_name = edits.renamed[number].1.clone();
+            if let Some((key, value)) = sketch.described.entry_fields() {
+                edits.entries.push((new_name.clone(), key.shape.clone(), value.shape.clone()));
+            }
             if !new_name.is_empty() {
                 let edited = edits.sketch(sketch, draft, &mut new);
+                new.types.append(&mut edits.made);
                 new.types.push(edited);
             }
         }
@@ -267,6 +276,7 @@ impl<'w, 'r> Edits<'w, 'r> {
         }
         let name = self.writer.name('G');
         let described = descriptor(name.clone(), Body::Struct(taken), 0, 1);
+        new.types.append(&mut self.made);
         new.types.push(Sketch { described, seed: self.below(1 << 20) });
         fields.push(field(self.writer.name('g'), Shape::Inline(name)));
     }
@@ -292,6 +302,9 @@ impl<'w, 'r> Edits<'w, 'r> {
             Box::new(if is_key { new } else { key.clone() })
         };
         match old {
+            Shape::Float(float) if float.width == 8 && self.chance(40) => {
+                Shape::Float(crate::schema::Float { width: 4, align: 4 })
+            }
             Shape::Integer(_) | Shape::Float(_) | Shape::Bool => match self.below(10) {
                 0..3 => old.clone(),
                 3 => Shape::Bool,
@@ -311,6 +324,12 @@ impl<'w, 'r> Edits<'w, 'r> {
                 if !self.gentle && self.chance(25) { new } else { some(new) }
             }
             Shape::List(element) => {
+                if !self.gentle
+                    && self.chance(35)
+                    && let Some(map) = self.map_of(element)
+                {
+                    return map;
+                }
                 let new = self.shape(element);
                 match self.below(100) {
                     0..12 if !self.gentle => new,
@@ -323,13 +342,38 @@ impl<'w, 'r> Edits<'w, 'r> {
                 let key = if self.chance(40) { key(self, old_key) } else { old_key.clone() };
                 let value = Box::new(self.shape(value));
                 match self.below(100) {
-                    0..5 if !self.gentle => Shape::List(value),
-                    5..50 => Shape::SortedMap { key, value },
+                    0..3 if !self.gentle => Shape::List(value),
+                    3..30 if !self.gentle => self.list_of(*key, *value),
+                    30..60 => Shape::SortedMap { key, value },
                     _ => Shape::Map { key, value },
                 }
             }
             shape => shape.clone(),
         }
+    }
+
+    /// A list of entries as a map.
+    fn map_of(&mut self, element: &Shape) -> Option<Shape> {
+        let Shape::Inline(name) = element else { return None };
+        let (_, key, value) = self.entries.iter().find(|entry| entry.0 == *name)?.clone();
+        let mut value = value;
+        if !self.rename(&mut value) || self.chance(20) {
+            value = Shape::Bool;
+        }
+        let (key, value) = (if self.chance(20) { self.writer.key() } else { key }, self.shape(&value));
+        let (key, value) = (Box::new(key), Box::new(value));
+        Some(if self.chance(50) { Shape::Map { key, value } } else { Shape::SortedMap { key, value } })
+    }
+
+    /// A list of new entries.
+    fn list_of(&mut self, key: Shape, value: Shape) -> Shape {
+        let name = self.writer.name('E');
+        let mut fields = vec![field("key".into(), key), field("value".into(), value)];
+        self.shuffle(&mut fields, 50);
+        let described = descriptor(name.clone(), Body::Struct(fields), 0, 1);
+        let seed = self.below(1 << 20);
+        self.made.push(Sketch { described, seed });
+        Shape::List(Box::new(Shape::Inline(name)))
     }
 
     fn say_default(&mut self, field: &mut Field, percent: u64) {
@@ -342,7 +386,7 @@ impl<'w, 'r> Edits<'w, 'r> {
 }
 
 /// A literal for the shapes that the oracle reads.
-fn default(random: &mut Random, shape: &Shape) -> Option<String> {
+pub(super) fn default(random: &mut Random, shape: &Shape) -> Option<String> {
     Some(match shape {
         Shape::Integer(integer) if integer.signed => (-i128::from(random.below(128) as u8)).to_string(),
         Shape::Integer(integer) if integer.width == 16 && random.chance(50) => u128::MAX.to_string(),

@@ -3,11 +3,17 @@
 //!
 //! Without a value, the same way is gone by the shapes alone: what is wrong then is wrong whatever the values are.
 
+mod names;
+mod shapes;
+
 use std::cell::Cell;
 
+use names::{Said, continued, field_names, names};
+
+use crate::plan::{Answers, TypeAnswers};
 use crate::sample::shapes::has_empty;
 use crate::sample::tree::Tree;
-use crate::sample::values::{empty, find, is_empty, literal, number};
+use crate::sample::values::{empty, find, is_empty, literal};
 use crate::schema::{Body, Field, Schema, Shape, TypeDescriptor, Variant};
 
 /// Why not.
@@ -18,6 +24,11 @@ pub(super) struct Oracle<'a> {
     pub(super) new: &'a Schema,
     /// A secret would show.
     pub(super) leaks: Cell<bool>,
+    /// A list of entries with marks was taken apart.
+    unmarked: Cell<bool>,
+    /// Floats of the field that is looked at may be rounded.
+    is_lossy: Cell<bool>,
+    answers: &'a Answers,
     /// The old name of each new type, by names alone.
     pub(super) successors: Fit<Vec<Option<String>>>,
 }
@@ -27,66 +38,57 @@ pub(super) struct Oracle<'a> {
 struct Around<'a> {
     old: &'a TypeDescriptor,
     new: &'a TypeDescriptor,
-    /// What stands before the names of a variant's fields.
-    prefix: &'a str,
+    /// What stands before the names of a variant's old fields, and of its new ones.
+    prefixes: (&'a str, &'a str),
+    answers: Option<&'a TypeAnswers>,
     fields: &'a [Field],
     continued: &'a [Option<String>],
 }
 
-type Names<'a> = Vec<(&'a str, Vec<&'a str>)>;
+impl Around<'_> {
+    fn old_name(&self, path: &str) -> String {
+        format!("{}{path}", self.prefixes.0)
+    }
+
+    fn new_name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefixes.1)
+    }
+
+    /// What the program or an answer says that a field is where it has no other value.
+    fn default<'f>(&'f self, field: &'f Field) -> Option<&'f str> {
+        let answered = || self.answers?.default.get(&self.new_name(&field.name)).map(|text| &**text);
+        field.attributes.default.as_deref().or_else(answered)
+    }
+
+    /// An answer says that the field need be secret no more.
+    fn may_show(&self, path: &str, field: &Field) -> bool {
+        let said = |answers: &TypeAnswers| {
+            answers.unsecret.contains(&self.old_name(path)) || answers.unsecret.contains(&self.new_name(&field.name))
+        };
+        self.answers.is_some_and(said)
+    }
+
+    /// An answer says that floats may be rounded.
+    fn is_lossy(&self, path: &str, field: &Field) -> bool {
+        let said = |answers: &TypeAnswers| {
+            answers.lossy.contains(&self.old_name(path)) || answers.lossy.contains(&self.new_name(&field.name))
+        };
+        self.answers.is_some_and(said)
+    }
+
+    /// The program or an answer says that the values at a path may go.
+    fn is_acknowledged(&self, path: &str) -> bool {
+        let name = self.old_name(path);
+        let named = self.new.attributes.dropped.contains(&name)
+            || self.answers.is_some_and(|answers| answers.drop.contains(&name));
+        named || path.rsplit_once('.').is_some_and(|(outer, _)| self.is_acknowledged(outer))
+    }
+}
+
 type Fit<T> = Result<T, Reason>;
 
 fn no<T>(why: impl Into<Reason>) -> Fit<T> {
     Err(why.into())
-}
-
-/// The old name that each new one continues. More than one way is a reason to ask.
-fn continued(old: &Names<'_>, new: &Names<'_>, is_moved: impl Fn(usize) -> bool) -> Fit<Vec<Option<String>>> {
-    let known = |name: &str| old.iter().find(|(old, _)| *old == name);
-    let wanted = |number: usize| -> Vec<&str> {
-        let (name, former) = &new[number];
-        let same = known(name);
-        let mut wanted: Vec<&str> = same.iter().map(|(name, _)| *name).collect();
-        for was in former {
-            let is_news = same.is_none_or(|(_, former)| !former.contains(was));
-            if known(was).is_some() && is_news && !wanted.contains(was) {
-                wanted.push(was);
-            }
-        }
-        if is_moved(number) { vec![] } else { wanted }
-    };
-    let wanted: Vec<Vec<&str>> = (0..new.len()).map(wanted).collect();
-    let all: Vec<&str> = wanted.iter().filter(|wanted| wanted.len() == 1).flatten().copied().collect();
-    let is_one = |wanted: &Vec<&str>| {
-        wanted.len() < 2 && wanted.iter().all(|name| all.iter().filter(|other| *other == name).count() == 1)
-    };
-    if wanted.iter().all(is_one) {
-        Ok(wanted.into_iter().map(|wanted| wanted.first().map(|name| (*name).into())).collect())
-    } else {
-        no("names contradict each other")
-    }
-}
-
-fn field_names(fields: &[Field]) -> Names<'_> {
-    fields
-        .iter()
-        .map(|field| {
-            let from = field.attributes.from.as_deref().filter(|from| !from.contains('.'));
-            (&*field.name, field.attributes.was.iter().map(|was| &**was).chain(from).collect())
-        })
-        .collect()
-}
-
-fn names<'a, T>(all: &'a [T], name: impl Fn(&'a T) -> (&'a String, &'a [String])) -> Names<'a> {
-    all.iter().map(name).map(|(name, was)| (&**name, was.iter().map(|was| &**was).collect())).collect()
-}
-
-fn nesting(shape: &Shape, is_list: bool) -> usize {
-    match shape {
-        Shape::List(inner) if is_list => 1 + nesting(inner, is_list),
-        Shape::Array { element, .. } if !is_list => 1 + nesting(element, is_list),
-        _ => 0,
-    }
 }
 
 /// The type that lies in the shape itself, and in an array or option of it.
@@ -98,9 +100,21 @@ fn within(shape: &Shape) -> &Shape {
 }
 
 impl<'a> Oracle<'a> {
-    pub(super) fn new(old: &'a Schema, new: &'a Schema) -> Self {
+    pub(super) fn new(old: &'a Schema, new: &'a Schema, answers: &'a Answers) -> Self {
+        let said = Said {
+            renamed: &|name| answers.rename.get(name).cloned(),
+            ends: &|name| answers.drop_types.contains(name),
+        };
         let all = |schema: &'a Schema| names(&schema.types, |described| (&described.name, &described.attributes.was));
-        Self { old, new, leaks: Cell::new(false), successors: continued(&all(old), &all(new), |_| false) }
+        Self {
+            old,
+            new,
+            leaks: Cell::new(false),
+            unmarked: Cell::new(false),
+            is_lossy: Cell::new(false),
+            answers,
+            successors: continued(&all(old), &all(new), |_| false, &said),
+        }
     }
 
     pub(super) fn successor(&self, old: &str) -> Fit<&'a TypeDescriptor> {
@@ -111,7 +125,8 @@ impl<'a> Oracle<'a> {
     /// A value of an old type as one of the type that goes on from it.
     pub(super) fn named(&self, old: &'a TypeDescriptor, tree: Option<&Tree>) -> Fit<Option<Tree>> {
         let new = self.successor(&old.name)?;
-        if old.attributes.secret.is_some() && new.attributes.secret.is_none() {
+        let answers = self.answers.of(&new.name, &old.name);
+        if loses_mark(old, new) && !answers.is_some_and(|answers| answers.unsecret.contains("*")) {
             self.leaks.set(true);
         }
         match (&old.body, &new.body) {
@@ -120,11 +135,17 @@ impl<'a> Oracle<'a> {
                     Tree::Struct(trees) => &trees[..],
                     other => panic!("{other:?}"),
                 });
-                Ok(self.fields(old, new, "", (before, after), trees)?.map(Tree::Struct))
+                Ok(self.fields(old, new, ("", ""), (before, after), trees)?.map(Tree::Struct))
             }
             (Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
                 let all = |variants: &'a [Variant]| names(variants, |variant| (&variant.name, &variant.was));
-                let goes_on = continued(&all(before), &all(after), |_| false)?;
+                let target = |name: &str| {
+                    let target = answers?.becomes.get(name)?;
+                    after.iter().find(|variant| variant.name == *target)
+                };
+                let said =
+                    Said { renamed: &|name| answers?.rename.get(name).cloned(), ends: &|name| target(name).is_some() };
+                let goes_on = continued(&all(before), &all(after), |_| false, &said)?;
                 let mut result = Ok(None);
                 for one in before {
                     let other = goes_on.iter().position(|name| name.as_ref() == Some(&one.name));
@@ -133,14 +154,14 @@ impl<'a> Oracle<'a> {
                         Some(_) => continue,
                         None => None,
                     };
-                    let Some(other) = other.map(|other| &after[other]) else {
+                    let Some(other) = other.map(|other| &after[other]).or_else(|| target(&one.name)) else {
                         if trees.is_some() {
                             return no(format!("{} is no more", one.name));
                         }
                         continue;
                     };
-                    let prefix = format!("{}.", one.name);
-                    let fields = self.fields(old, new, &prefix, (&one.fields, &other.fields), trees)?;
+                    let prefixes = (&*format!("{}.", one.name), &*format!("{}.", other.name));
+                    let fields = self.fields(old, new, prefixes, (&one.fields, &other.fields), trees)?;
                     result =
                         Ok(fields.map(|fields| Tree::Variant { name: other.name.clone(), tag: other.tag, fields }));
                 }
@@ -154,14 +175,31 @@ impl<'a> Oracle<'a> {
         &self,
         old_type: &'a TypeDescriptor,
         new_type: &'a TypeDescriptor,
-        prefix: &str,
+        prefixes: (&str, &str),
         (old, new): (&'a [Field], &'a [Field]),
         trees: Option<&[(String, Tree)]>,
     ) -> Fit<Option<Vec<(String, Tree)>>> {
         let mut taken = Vec::new();
         let mut sources = self.moved_out(old, new, &mut taken)?;
-        let goes_on = continued(&field_names(old), &field_names(new), |number| sources[number].is_some())?;
-        let around = Around { old: old_type, new: new_type, prefix, fields: old, continued: &goes_on };
+        let answers = self.answers.of(&new_type.name, &old_type.name);
+        let in_answers = |name: &str| format!("{}{name}", prefixes.0);
+        let said = Said {
+            renamed: &|name| {
+                let new = answers?.rename.get(&in_answers(name))?;
+                Some(if prefixes.0.is_empty() { new } else { new.rsplit('.').next().unwrap() }.to_owned())
+            },
+            ends: &|name| answers.is_some_and(|answers| answers.drop.contains(&in_answers(name))),
+        };
+        let is_moved = |number: usize| sources[number].is_some();
+        let goes_on = continued(&field_names(old), &field_names(new), is_moved, &said)?;
+        for path in sources.iter().flatten() {
+            let first = path.split('.').next().unwrap();
+            let stays = goes_on.iter().flatten().any(|name| name == first);
+            if stays && self.owns(&self.resolve(old, path).unwrap().shape) {
+                return no(format!("{path} would have two owners"));
+            }
+        }
+        let around = Around { old: old_type, new: new_type, prefixes, answers, fields: old, continued: &goes_on };
         for (source, goes_on) in sources.iter_mut().zip(&goes_on) {
             *source = source.take().or_else(|| goes_on.clone());
         }
@@ -169,16 +207,25 @@ impl<'a> Oracle<'a> {
         for (number, field) in new.iter().enumerate() {
             let Some(path) = sources[number].clone() else { continue };
             let before = self.resolve(old, &path).unwrap();
-            let default = field.attributes.default.as_deref();
-            let may_go = !path.contains('.') && is_acknowledged(around, &path);
+            let default = around.default(field);
+            let may_go = !path.contains('.') && around.is_acknowledged(&path);
             if may_go && self.fit(&before.shape, &field.shape, None, default).is_err() {
                 // It ends, and another one of its name begins.
                 sources[number] = None;
                 continue;
             }
-            self.look_for_leaks(around, &path, field, false);
+            if !loses_mark(old_type, new_type) {
+                self.look_for_leaks(around, &path, field, false);
+            }
             let tree = trees.map(|trees| find(trees, &path).unwrap());
+            self.unmarked.set(false);
+            let before_lossy = self.is_lossy.replace(around.is_lossy(&path, field));
             let value = self.fit(&before.shape, &field.shape, tree, default);
+            self.is_lossy.set(before_lossy);
+            let may_show = around.may_show(&path, field) || loses_mark(old_type, new_type);
+            if self.unmarked.get() && !self.hides(around, field) && !may_show {
+                self.leaks.set(true);
+            }
             made[number] = Some(value.map_err(|why| format!("{path} as {}: {why}", field.name))?);
         }
         let added: Vec<&Field> =
@@ -229,15 +276,16 @@ impl<'a> Oracle<'a> {
             else {
                 continue;
             };
-            let Some(source) = self.resolve(old, from) else {
+            if self.resolve(old, from).is_none() {
                 if same.is_none() && field.attributes.default.is_none() {
                     return no(format!("{from} is nothing"));
                 }
                 continue;
-            };
-            let Some((first, _)) = from.split_once('.') else { continue };
-            let stays = new.iter().any(|after| after.name == first);
-            if same.is_some() || touches(taken, from) || (stays && self.owns(&source.shape)) {
+            }
+            if !from.contains('.') {
+                continue;
+            }
+            if same.is_some() || touches(taken, from) {
                 return no(format!("{from} cannot move"));
             }
             taken.push(from.clone());
@@ -268,7 +316,7 @@ impl<'a> Oracle<'a> {
             }
             was
         };
-        if was(around.fields) && !is_hidden && !self.hides(around, field) {
+        if was(around.fields) && !is_hidden && !self.hides(around, field) && !around.may_show(path, field) {
             self.leaks.set(true);
         }
     }
@@ -289,7 +337,7 @@ impl<'a> Oracle<'a> {
         trees: Option<&[(String, Tree)]>,
         is_hidden: bool,
     ) -> Fit<Option<Tree>> {
-        if let Some(default) = &field.attributes.default {
+        if let Some(default) = around.default(field) {
             let value = literal(default, &field.shape, self.new);
             return value.map(Some).ok_or_else(|| format!("{default} is no {}", field.shape));
         }
@@ -320,7 +368,14 @@ impl<'a> Oracle<'a> {
                 taken.push(from.clone());
                 self.look_for_leaks(around, from, part, is_hidden);
                 let tree = trees.map(|trees| find(trees, from).unwrap());
-                self.fit(&source.shape, &part.shape, tree, part.attributes.default.as_deref())?
+                self.unmarked.set(false);
+                let before_lossy = self.is_lossy.replace(around.is_lossy(from, part));
+                let value = self.fit(&source.shape, &part.shape, tree, around.default(part));
+                self.is_lossy.set(before_lossy);
+                if self.unmarked.get() && !is_hidden && !self.hides(around, part) && !around.may_show(from, part) {
+                    self.leaks.set(true);
+                }
+                value?
             } else {
                 let value = self.added(around, part, taken, trees, is_hidden)?;
                 if trees.is_some() { value } else { None }
@@ -365,7 +420,7 @@ impl<'a> Oracle<'a> {
             }
             return Ok(());
         }
-        if is_acknowledged(around, path) {
+        if around.is_acknowledged(path) {
             return Ok(());
         }
         if !has_empty(&field.shape, self.old) {
@@ -373,7 +428,7 @@ impl<'a> Oracle<'a> {
         }
         // Perhaps it was renamed; then even what is empty would not be what is new.
         let is_news = |added: &&&Field| {
-            let default = added.attributes.default.as_deref();
+            let default = around.default(added);
             let is_empty = |default: &str| ["None", "\"\"", "]"].iter().any(|none| default.starts_with(none));
             default.is_some_and(|default| !is_empty(default.trim_start_matches('[')))
                 && self.fit(&field.shape, &added.shape, None, None).is_ok()
@@ -383,194 +438,10 @@ impl<'a> Oracle<'a> {
         }
         if tree.is_none_or(is_empty) { Ok(()) } else { no(format!("{path} ends, and holds {tree:?}")) }
     }
-
-    /// A value of the old shape as one of the new; `default` is what the whole of it is instead of nothing.
-    pub(super) fn fit(
-        &self,
-        old: &Shape,
-        new: &Shape,
-        tree: Option<&Tree>,
-        default: Option<&str>,
-    ) -> Fit<Option<Tree>> {
-        let something = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::Something(Box::new(tree))));
-        let one = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::Array(vec![tree])));
-        let one_listed = |inner: Fit<Option<Tree>>| Ok(inner?.map(|tree| Tree::List(vec![tree])));
-        // One inside or none; each, or the shapes alone.
-        let each = |old: &Shape, new: &Shape, trees: Option<&[Tree]>| -> Fit<Option<Vec<Tree>>> {
-            match trees {
-                Some(trees) => trees.iter().map(|tree| self.fit(old, new, Some(tree), None)).collect(),
-                None => self.fit(old, new, None, None).map(|_| None),
-            }
-        };
-        match (old, new) {
-            (Shape::Option { inner: before, .. }, Shape::Option { inner: after, .. }) => match tree {
-                Some(Tree::Nothing) => Ok(Some(Tree::Nothing)),
-                tree => something(self.fit(before, after, tree.map(inside), None)),
-            },
-            (Shape::List(before), Shape::Option { inner: after, .. }) if !matches!(**after, Shape::List(_)) => {
-                match tree.map(listed) {
-                    Some([]) => Ok(Some(Tree::Nothing)),
-                    Some([tree]) => something(self.fit(before, after, Some(tree), None)),
-                    Some(_) => no("more than one"),
-                    None => self.fit(before, after, None, None),
-                }
-            }
-            (_, Shape::Option { inner, .. }) => something(self.fit(old, inner, tree, None)),
-            // A whole option becomes an element that is one.
-            (Shape::Option { .. }, Shape::List(after)) if matches!(**after, Shape::Option { .. }) => {
-                one_listed(self.fit(old, after, tree, None))
-            }
-            (Shape::Option { .. }, Shape::Array { element, count: 1 }) if matches!(**element, Shape::Option { .. }) => {
-                one(self.fit(old, element, tree, None))
-            }
-            (Shape::Option { inner, .. }, _) => {
-                let instead =
-                    default.map(|default| literal(default, new, self.new).ok_or(format!("no {new}: {default}")));
-                let instead = instead.transpose()?;
-                match tree {
-                    Some(Tree::Nothing) => instead.map_or_else(|| no("nothing"), |tree| Ok(Some(tree))),
-                    tree => self.fit(inner, new, tree.map(inside), default),
-                }
-            }
-            (Shape::List(before), Shape::List(after)) if nesting(old, true) == nesting(new, true) => {
-                Ok(each(before, after, tree.map(listed))?.map(Tree::List))
-            }
-            (Shape::List(_), Shape::List(after)) if nesting(old, true) < nesting(new, true) => {
-                one_listed(self.fit(old, after, tree, None))
-            }
-            (
-                Shape::Map { key, value } | Shape::SortedMap { key, value },
-                Shape::Map { key: new_key, value: new_value } | Shape::SortedMap { key: new_key, value: new_value },
-            ) => {
-                let entries = match tree {
-                    Some(Tree::Map(entries)) => Some(&entries[..]),
-                    Some(other) => panic!("{other:?}"),
-                    None => None,
-                };
-                let parts = |part: fn(&(Tree, Tree)) -> &Tree| -> Option<Vec<Tree>> {
-                    Some(entries?.iter().map(part).cloned().collect())
-                };
-                let keys = each(key, new_key, parts(|entry| &entry.0).as_deref())?;
-                let values = each(value, new_value, parts(|entry| &entry.1).as_deref())?;
-                Ok(keys.zip(values).map(|(keys, values)| Tree::Map(keys.into_iter().zip(values).collect())))
-            }
-            (Shape::List(_), Shape::Map { .. } | Shape::SortedMap { .. }) => no("a list as a map"),
-            (Shape::Map { .. } | Shape::SortedMap { .. }, Shape::List(after))
-                if !matches!(**after, Shape::Map { .. } | Shape::SortedMap { .. }) =>
-            {
-                no("a map as a list")
-            }
-            (Shape::List(_), Shape::Array { element, count: 1 }) if matches!(**element, Shape::List(_)) => {
-                one(self.fit(old, element, tree, None))
-            }
-            (Shape::List(before), _) => match tree.map(listed) {
-                Some([tree]) => self.fit(before, new, Some(tree), None),
-                Some(_) => no("not one"),
-                None => self.fit(before, new, None, None),
-            },
-            (_, Shape::List(after)) => one_listed(self.fit(old, after, tree, None)),
-            (Shape::Array { .. }, Shape::Array { element, count: 1 }) if nesting(new, false) > nesting(old, false) => {
-                one(self.fit(old, element, tree, None))
-            }
-            (Shape::Array { element: before, count }, Shape::Array { element: after, count: new_count }) => {
-                self.array((before, *count), (after, *new_count), tree, default, new)
-            }
-            (_, Shape::Array { element, count: 1 }) => one(self.fit(old, element, tree, None)),
-            (Shape::Inline(before), Shape::Inline(after)) => {
-                self.same_type(before, after)?;
-                tree.map_or(Ok(None), |tree| self.named(self.old.get(before).unwrap(), Some(tree)))
-            }
-            (Shape::Inline(before), Shape::Reference(after)) => {
-                self.same_type(before, after)?;
-                let record = tree.map(|tree| self.named(self.old.get(before).unwrap(), Some(tree))).transpose()?;
-                Ok(record.flatten().map(|tree| Tree::Record(Box::new(tree))))
-            }
-            (Shape::Reference(before), Shape::Inline(after)) => {
-                self.same_type(before, after)?;
-                // References here name no records.
-                if tree.is_some() { no("no record") } else { Ok(None) }
-            }
-            (Shape::Reference(before), Shape::Reference(after)) => {
-                self.same_type(before, after)?;
-                Ok(tree.cloned())
-            }
-            (Shape::Text, Shape::Bytes) => Ok(tree.map(|tree| match tree {
-                Tree::Text(text) => Tree::Bytes(text.clone().into_bytes()),
-                other => panic!("{other:?}"),
-            })),
-            (Shape::Bytes, Shape::Text) => match tree {
-                Some(Tree::Bytes(bytes)) => match String::from_utf8(bytes.clone()) {
-                    Ok(text) => Ok(Some(Tree::Text(text))),
-                    Err(_) => no("no text"),
-                },
-                _ => Ok(None),
-            },
-            (Shape::Text, Shape::Text) | (Shape::Bytes, Shape::Bytes) | (Shape::Char, Shape::Char) => Ok(tree.cloned()),
-            // Rule 17 says nothing of a float as a bool.
-            (Shape::Integer(_), Shape::Integer(_) | Shape::Float(_) | Shape::Bool)
-            | (Shape::Float(_), Shape::Integer(_) | Shape::Float(_))
-            | (Shape::Bool, Shape::Integer(_) | Shape::Bool) => match tree {
-                Some(tree) => {
-                    number(tree, new).map_or_else(|| no(format!("{tree:?} is no {new}")), |tree| Ok(Some(tree)))
-                }
-                None => Ok(None),
-            },
-            _ => no(format!("no rule makes {new} of {old}")),
-        }
-    }
-
-    fn same_type(&self, old: &str, new: &str) -> Fit<()> {
-        if self.successor(old)?.name == *new { Ok(()) } else { no(format!("{old} is not {new}")) }
-    }
-
-    fn array(
-        &self,
-        old: (&Shape, u64),
-        new: (&Shape, u64),
-        tree: Option<&Tree>,
-        default: Option<&str>,
-        whole: &Shape,
-    ) -> Fit<Option<Tree>> {
-        let ((before, count), (after, new_count)) = (old, new);
-        self.fit(before, after, None, None)?;
-        if new_count < count && !has_empty(before, self.old) {
-            return no("what is cut off is never empty");
-        }
-        let fill = match default.filter(|_| new_count > count).map(|default| literal(default, whole, self.new)) {
-            Some(Some(Tree::Array(trees))) => trees.last().cloned(),
-            Some(_) => return no("the default is no such array"),
-            None => empty(after, self.new),
-        };
-        if new_count > count && fill.is_none() {
-            return no("nothing to fill it with");
-        }
-        let Some(Tree::Array(trees)) = tree else { return Ok(None) };
-        if !trees.iter().skip(new_count as usize).all(is_empty) {
-            return no("what is cut off is not empty");
-        }
-        let kept = trees.iter().take(new_count as usize);
-        let mut made =
-            kept.map(|tree| Ok(self.fit(before, after, Some(tree), None)?.unwrap())).collect::<Fit<Vec<_>>>()?;
-        if let Some(fill) = fill {
-            made.resize(new_count as usize, fill);
-        }
-        Ok(Some(Tree::Array(made)))
-    }
 }
 
-fn is_acknowledged(around: Around<'_>, path: &str) -> bool {
-    let named = |path: &str| around.new.attributes.dropped.contains(&format!("{}{path}", around.prefix));
-    named(path) || path.rsplit_once('.').is_some_and(|(outer, _)| is_acknowledged(around, outer))
-}
-
-fn inside(tree: &Tree) -> &Tree {
-    let Tree::Something(tree) = tree else { panic!("{tree:?}") };
-    tree
-}
-
-fn listed(tree: &Tree) -> &[Tree] {
-    let Tree::List(trees) = tree else { panic!("{tree:?}") };
-    trees
+fn loses_mark(old: &TypeDescriptor, new: &TypeDescriptor) -> bool {
+    old.attributes.secret.is_some() && new.attributes.secret.is_none()
 }
 
 fn is_within(path: &str, outer: &str) -> bool {

@@ -406,7 +406,9 @@ impl Cast {
             | Self::FromList { element: inner, .. }
             | Self::FromListOption { element: inner, .. }
             | Self::FromReference { record: inner, .. } => [Some(inner), None],
-            Self::Map { key, value, .. } => [Some(key), Some(value)],
+            Self::Map { key, value, .. } | Self::ListToMap { key, value, .. } | Self::MapToList { key, value } => {
+                [Some(key), Some(value)]
+            }
             Self::Copy
             | Self::Number { .. }
             | Self::TextToBytes

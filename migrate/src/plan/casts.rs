@@ -11,11 +11,17 @@ use super::literal;
 use super::model::{Cast, CheckKind, Value, Verdict};
 use crate::schema::{Float, Integer, Shape};
 
+/// How many entries may lie in each other. A struct can hold maps of itself and a map lists of it, and to follow them by
+/// turns would have no end.
+const MAX_ENTRIES: u32 = 8;
+
 /// What a cast needs to know and leaves behind.
 pub(super) struct Notes {
     record: usize,
     place: String,
     lossy: bool,
+    /// How many entries taken apart or put together lie around.
+    entries: u32,
     /// The field's default, for values that are not there.
     pub(super) default: Option<String>,
     /// Which rules were used.
@@ -30,7 +36,17 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) const fn new(record: usize, place: String, lossy: bool) -> Self {
-        Self { record, place, lossy, default: None, rules: Vec::new(), refused: None, exact: Vec::new(), fault: None }
+        Self {
+            record,
+            place,
+            lossy,
+            entries: 0,
+            default: None,
+            rules: Vec::new(),
+            refused: None,
+            exact: Vec::new(),
+            fault: None,
+        }
     }
 
     fn implicit(&mut self, rule: u8) {
@@ -49,6 +65,14 @@ impl Notes {
         self.place.push_str(suffix);
         let result = self.part(work);
         self.place.truncate(len);
+        result
+    }
+
+    /// The parts of an entry are no places of their own in answers.
+    fn entry<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.entries += 1;
+        let result = work(self);
+        self.entries -= 1;
         result
     }
 
@@ -117,13 +141,13 @@ impl Planner<'_> {
                 Shape::Map { key, value } | Shape::SortedMap { key, value },
                 Shape::Map { key: new_key, value: new_value } | Shape::SortedMap { key: new_key, value: new_value },
             ) => self.map((key, value), (new_key, new_value), notes),
-            (Shape::List(_), Shape::Map { .. } | Shape::SortedMap { .. }) => {
-                notes.refuse(42, "only a hook knows the keys")
+            (Shape::List(before), Shape::Map { key, value } | Shape::SortedMap { key, value }) => {
+                self.list_to_map(before, (key, value), notes)
             }
-            (Shape::Map { .. } | Shape::SortedMap { .. }, Shape::List(after))
+            (Shape::Map { key, value } | Shape::SortedMap { key, value }, Shape::List(after))
                 if !matches!(**after, Shape::Map { .. } | Shape::SortedMap { .. }) =>
             {
-                notes.refuse(42, "only a hook knows what becomes of the keys")
+                self.map_to_list((key, value), after, notes)
             }
             (Shape::List(_), Shape::Array { element, count: 1 }) if matches!(**element, Shape::List(_)) => {
                 self.one(old, element, notes)
@@ -221,6 +245,38 @@ impl Planner<'_> {
             Some(self.checked(42, CheckKind::UniqueKeys, notes))
         };
         Cast::Map { key: Box::new(key), value: Box::new(value), check }
+    }
+
+    fn list_to_map(&mut self, element: &Shape, new: (&Shape, &Shape), notes: &mut Notes) -> Cast {
+        let Some((key, value)) = self.old.entry_fields(element) else {
+            return notes
+                .refuse(42, "only a hook knows the keys, unless elements are structs of a `key` and a `value`");
+        };
+        if !key.shape.is_key() {
+            return notes.refuse(42, "the `key` of its elements cannot be one of a map");
+        }
+        if notes.entries == MAX_ENTRIES {
+            return notes.refuse(42, "entries lie too deep in each other");
+        }
+        let check = self.checked(42, CheckKind::UniqueKeys, notes);
+        let key = notes.inside("[].key", |notes| notes.entry(|notes| self.cast(&key.shape, new.0, notes)));
+        let value = notes.inside("[].value", |notes| notes.entry(|notes| self.cast(&value.shape, new.1, notes)));
+        Cast::ListToMap { key: Box::new(key), value: Box::new(value), check }
+    }
+
+    fn map_to_list(&mut self, old: (&Shape, &Shape), element: &Shape, notes: &mut Notes) -> Cast {
+        let Some((key, value)) = self.new.entry_fields(element) else {
+            let why =
+                "only a hook knows what becomes of the keys, unless elements are structs of a `key` and a `value`";
+            return notes.refuse(42, why);
+        };
+        if notes.entries == MAX_ENTRIES {
+            return notes.refuse(42, "entries lie too deep in each other");
+        }
+        notes.implicit(42);
+        let key = notes.inside("[key]", |notes| notes.entry(|notes| self.cast(old.0, &key.shape, notes)));
+        let value = notes.inside("[]", |notes| notes.entry(|notes| self.cast(old.1, &value.shape, notes)));
+        Cast::MapToList { key: Box::new(key), value: Box::new(value) }
     }
 
     fn array(&mut self, old: (&Shape, u64), new: (&Shape, u64), whole: &Shape, notes: &mut Notes) -> Cast {

@@ -169,7 +169,7 @@ impl CheckKind {
             Self::TailEmpty => "lose elements that are not empty",
             Self::OneElement => "do not have one element",
             Self::AtMostOneElement => "have more than one element",
-            Self::UniqueKeys => "have a key that another becomes too",
+            Self::UniqueKeys => "have a key twice",
             Self::Unshared => "are shared, name no record, or lead in a circle",
             Self::NoRecords => "records would go",
         }

@@ -540,6 +540,7 @@ impl Cast {
             Self::BytesToText { check }
             | Self::FromList { check, .. }
             | Self::FromListOption { check, .. }
+            | Self::ListToMap { check, .. }
             | Self::FromReference { check, .. } => Some(*check),
             _ => None,
         }

@@ -1,43 +1,30 @@
 //! Where each new field's values come from, and what becomes of each old field.
 
-use super::between::{At, MAX_LISTED, Planner, answer_line, inline_name, rename_line};
+use super::between::{At, Planner, answer_line, inline_name, rename_line};
 use super::casts::Notes;
-use super::literal;
-use super::model::{Cast, CheckKind, Dropped, FieldStep, Fields, Source, Value, Verdict};
+use super::ended::Rest;
+use super::model::{Cast, FieldStep, Fields, Source, Verdict};
 use super::names::{Clash, Matched, Named, Said, match_names};
-use super::question::{Choice, Fault, Question, joined, key, quoted};
+use super::question::{Choice, Fault, Question, quoted};
 use crate::schema::{Body, Field, Shape};
-
-/// How many new fields are held against a field that went.
-const MAX_TRIED: usize = 32;
 
 /// The old fields that something is made of, beside those that go on as a whole.
 #[derive(Default)]
-struct Taken(Vec<Vec<usize>>);
+pub(super) struct Taken(pub(super) Vec<Vec<usize>>);
 
 impl Taken {
     /// Whether the path, or anything around it or in it, is taken.
-    fn touches(&self, path: &[usize]) -> bool {
+    pub(super) fn touches(&self, path: &[usize]) -> bool {
         self.0.iter().any(|taken| taken.starts_with(path) || path.starts_with(taken))
     }
 
-    fn has(&self, path: &[usize]) -> bool {
+    pub(super) fn has(&self, path: &[usize]) -> bool {
         self.0.iter().any(|taken| taken == path)
     }
 
-    fn has_within(&self, path: &[usize]) -> bool {
+    pub(super) fn has_within(&self, path: &[usize]) -> bool {
         self.0.iter().any(|taken| taken.len() > path.len() && taken.starts_with(path))
     }
-}
-
-/// What is known when the old fields that end are looked at.
-struct Rest<'r> {
-    taken: &'r Taken,
-    /// The new fields that have no old one.
-    added: &'r [&'r Field],
-    new: &'r [Field],
-    /// A question is about the field already.
-    is_asked: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -50,6 +37,7 @@ impl<'a> Planner<'a> {
             let ends: Vec<bool> = old.iter().map(|field| self.is_answered_dropped(at, &field.name)).collect();
             match_names(&named(old), &named(new), said, |number| ends[number], |number| moved[number].is_some())
         };
+        self.two_owners(at, old, new, &moved, &matched);
         let mut fields = Fields { made: Vec::with_capacity(new.len()), dropped: Vec::new() };
         // New fields without an old one wait, because structs among them may be put together from what nobody took.
         let mut waiting = Vec::new();
@@ -110,7 +98,7 @@ impl<'a> Planner<'a> {
             if same.is_some_and(|before| before.attributes.from.as_ref() == Some(from)) {
                 continue;
             }
-            let Some((path, shape)) = self.resolve(old, from) else {
+            let Some((path, _)) = self.resolve(old, from) else {
                 // A field that is there already has no need of it, nor has one with a default.
                 if same.is_none() && field.attributes.default.is_none() {
                     self.fault(at.full_new(&field.name), format!("from = {} names no field of it", quoted(from)));
@@ -120,14 +108,10 @@ impl<'a> Planner<'a> {
             if path.len() == 1 {
                 continue;
             }
-            let continues = new.iter().any(|after| after.name == old[path[0]].name);
             if same.is_some() {
                 self.fault(at.full_new(&field.name), format!("goes on by name, and says from = {}", quoted(from)));
             } else if taken.touches(&path) {
                 self.fault(at.full_new(&field.name), format!("{from} is taken twice"));
-            } else if continues && self.old_facts.shape_owns(&self.old, shape) {
-                let what = format!("{from} owns what it holds, and {} goes on: two would own it", old[path[0]].name);
-                self.fault(at.full_new(&field.name), what);
             } else {
                 taken.0.push(path.clone());
                 moved[number] = Some(path);
@@ -136,8 +120,27 @@ impl<'a> Planner<'a> {
         (moved, taken)
     }
 
+    /// What moves out of a struct that goes on is there twice, and may own nothing.
+    fn two_owners(
+        &mut self,
+        at: &At<'a>,
+        old: &'a [Field],
+        new: &[Field],
+        moved: &[Option<Vec<usize>>],
+        matched: &Matched,
+    ) {
+        for (field, path) in new.iter().zip(moved).filter_map(|(field, path)| Some((field, path.as_ref()?))) {
+            let owns = self.field_at(old, path).is_some_and(|it| self.old_facts.shape_owns(&self.old, &it.shape));
+            if owns && matched.new_of[path[0]].is_some() {
+                let (from, around) = (self.path_name(old, path), &old[path[0]].name);
+                let what = format!("{from} owns what it holds, and {around} goes on: two would own it");
+                self.fault(at.full_new(&field.name), what);
+            }
+        }
+    }
+
     /// The field at a path of names through inline structs.
-    fn resolve(&self, old: &'a [Field], path: &str) -> Option<(Vec<usize>, &'a Shape)> {
+    pub(super) fn resolve(&self, old: &'a [Field], path: &str) -> Option<(Vec<usize>, &'a Shape)> {
         let mut fields = old;
         let mut positions = Vec::new();
         let mut names = path.split('.').peekable();
@@ -153,14 +156,14 @@ impl<'a> Planner<'a> {
         None
     }
 
-    fn old_struct(&self, shape: &Shape) -> Option<&'a [Field]> {
+    pub(super) fn old_struct(&self, shape: &Shape) -> Option<&'a [Field]> {
         match &self.old.get(inline_name(shape)?)?.body {
             Body::Struct(fields) => Some(fields),
             Body::Enum { .. } => None,
         }
     }
 
-    fn fault(&mut self, place: String, what: String) {
+    pub(super) fn fault(&mut self, place: String, what: String) {
         self.faults.push(Fault { place, what });
     }
 
@@ -190,7 +193,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The rules that a cast used, and the questions that it leaves.
-    fn rule_cast(
+    pub(super) fn rule_cast(
         &mut self,
         at: &At<'a>,
         before: &Field,
@@ -213,7 +216,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn cast_field(&mut self, at: &At<'a>, before: &Field, before_name: &str, field: &Field) -> (Cast, Notes) {
+    pub(super) fn cast_field(
+        &mut self,
+        at: &At<'a>,
+        before: &Field,
+        before_name: &str,
+        field: &Field,
+    ) -> (Cast, Notes) {
         let lossy = at.answers.is_some_and(|answers| {
             answers.lossy.contains(&at.answer_name(before_name)) || answers.lossy.contains(&at.answer_new(&field.name))
         });
@@ -318,203 +327,6 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// A new field without an old one.
-    fn added(
-        &mut self,
-        at: &At<'a>,
-        old: &'a [Field],
-        field: &'a Field,
-        place: &str,
-        matched: &Matched,
-        taken: &mut Taken,
-    ) -> Source {
-        let answered = at.answers.and_then(|answers| answers.default.get(&at.answer_new(&field.name)));
-        let again = at.old.attributes.dropped.contains(&field.name);
-        let again = if again { "; a field of this name was dropped before" } else { "" };
-        if let Some(text) = field.attributes.default.as_ref().or(answered) {
-            return match literal::parse(text, &field.shape, &self.new, &self.new_facts) {
-                Ok(value) => {
-                    self.rule(at.step, place.into(), 2, Verdict::Implicit, format!("default {text}{again}"));
-                    Source::Value(value)
-                }
-                Err(why) => {
-                    self.fault(joined(&at.new.name, place), format!("default {text} is no {}: {why}", field.shape));
-                    Source::Unanswered
-                }
-            };
-        }
-        if let Some(fields) = self.gathered(at, old, field, place, matched, taken) {
-            self.rule(at.step, place.into(), 36, Verdict::Acknowledge, "put together from fields of the record");
-            return Source::Gathered(fields);
-        }
-        if self.new_facts.shape_has_empty(&self.new, &field.shape) {
-            self.rule(at.step, place.into(), 3, Verdict::Implicit, format!("empty{again}"));
-            return Source::Value(Value::Empty);
-        }
-        let line = format!("default = {{ {} = \"…\" }}", key(&at.answer_new(&field.name)));
-        let mut choices = vec![Choice::hook(&at.new.name)];
-        if !matches!(field.shape, Shape::Reference(_)) {
-            choices.insert(
-                0,
-                Choice::new(
-                    "say what old records get",
-                    Some(format!("#[record(default = …)] on {}", joined(&at.new.name, place))),
-                    Some(answer_line(&at.new.name, &line)),
-                ),
-            );
-        }
-        self.questions.push(Question {
-            step: at.step,
-            place: joined(&at.new.name, place),
-            rule: 3,
-            verdict: Verdict::Hook,
-            what: format!("{} is new, and has no empty value", field.shape),
-            candidates: Vec::new(),
-            choices,
-            unless: None,
-        });
-        Source::Unanswered
-    }
-
-    /// A new inline struct whose fields say where they come from.
-    fn gathered(
-        &mut self,
-        at: &At<'a>,
-        old: &'a [Field],
-        field: &'a Field,
-        place: &str,
-        matched: &Matched,
-        taken: &mut Taken,
-    ) -> Option<Fields> {
-        let number = self.new.number(inline_name(&field.shape)?)? as usize;
-        let described = &self.new.schema().types[number];
-        let Body::Struct(inner) = &described.body else { return None };
-        if !self.new_facts.says_sources[number] || self.gathers_left < inner.len() {
-            return None;
-        }
-        self.gathers_left -= inner.len();
-        // What a field of a type that was there before said already is no news: it was put together then.
-        let before = self.matched.old_of[number].map(|number| &self.old.schema().types[number].body);
-        let is_news = |part: &Field| match before {
-            Some(Body::Struct(fields)) => {
-                fields.iter().all(|field| field.name != part.name || field.attributes.from != part.attributes.from)
-            }
-            _ => true,
-        };
-        let mut made = Vec::with_capacity(inner.len());
-        for (position, part) in inner.iter().enumerate() {
-            let place = format!("{place}.{}", part.name);
-            let from = part.attributes.from.as_ref().filter(|_| is_news(part));
-            let found = from.and_then(|from| Some((from, self.resolve(old, from)?.0)));
-            let source = match found {
-                Some((from, path)) if taken.touches(&path) || matched.new_of[path[0]].is_some() => {
-                    self.fault(joined(&at.new.name, &place), format!("{from} is taken twice"));
-                    Source::Unanswered
-                }
-                Some((from, path)) => {
-                    let before = self.field_at(old, &path)?;
-                    let (cast, notes) = self.cast_field(at, before, from, part);
-                    self.rule_cast(at, before, from, part, &place, notes);
-                    taken.0.push(path.clone());
-                    Source::Field { path, cast }
-                }
-                None => self.added(at, old, part, &place, matched, taken),
-            };
-            made.push(FieldStep { field: position, source });
-        }
-        Some(Fields { made, dropped: Vec::new() })
-    }
-
-    /// An old field that does not go on as a whole.
-    fn ended(
-        &mut self,
-        at: &At<'a>,
-        path: Vec<usize>,
-        field: &'a Field,
-        name: &str,
-        rest: &Rest<'_>,
-        fields: &mut Fields,
-    ) {
-        if rest.taken.has(&path) {
-            return;
-        }
-        if rest.taken.has_within(&path) {
-            for (position, inner) in self.old_struct(&field.shape).unwrap_or_default().iter().enumerate() {
-                let path = [&path[..], &[position]].concat();
-                self.ended(at, path, inner, &format!("{name}.{}", inner.name), rest, fields);
-            }
-            return;
-        }
-        if self.is_acknowledged(at, name) {
-            let rule = if rest.added.iter().any(|new| new.shape == field.shape) { 7 } else { 4 };
-            self.rule(at.step, at.old_place(name), rule, Verdict::Acknowledge, "dropped");
-            fields.dropped.push(Dropped { path, check: None });
-            return;
-        }
-        let check = self.old_facts.shape_has_empty(&self.old, &field.shape).then(|| {
-            let check = self.check(at.old_number, at.old_place(name), CheckKind::Empty, false);
-            self.rule(at.step, at.old_place(name), 4, Verdict::Checked, "dropped, if every value is empty");
-            check
-        });
-        fields.dropped.push(Dropped { path, check });
-        if rest.is_asked {
-            return;
-        }
-        let tried = rest.added.iter().take(MAX_TRIED).copied();
-        let candidates: Vec<&Field> =
-            tried.filter(|new| self.is_castable(&field.shape, &new.shape)).take(MAX_LISTED).collect();
-        // A rename of empty values is not the same as a new field that gets another value.
-        let gets_another = fields.made.iter().any(|step| {
-            matches!(&step.source, Source::Value(value) if *value != Value::Empty)
-                && candidates.iter().any(|&new| new.name == rest.new[step.field].name)
-        });
-        self.ask_removed(at, field, name, &candidates, check.filter(|_| !gets_another));
-    }
-
-    fn ask_removed(&mut self, at: &At<'a>, field: &Field, name: &str, candidates: &[&Field], unless: Option<usize>) {
-        let answer_name = at.answer_name(name);
-        let mut choices: Vec<_> = candidates
-            .iter()
-            .map(|new| {
-                Choice::new(
-                    format!("renamed to {}, keep the values", new.name),
-                    Some(format!(
-                        "#[record({} = {})] on {}",
-                        if name.contains('.') { "from" } else { "was" },
-                        quoted(name),
-                        at.full_new(&new.name)
-                    )),
-                    (!name.contains('.')).then(|| rename_line(&at.new.name, &answer_name, &at.answer_new(&new.name))),
-                )
-            })
-            .collect();
-        choices.push(Choice::new(
-            "drop the values",
-            Some(format!("#[record(dropped({}))] on {}", quoted(&answer_name), at.new.name)),
-            Some(answer_line(&at.new.name, &drop_line(&answer_name))),
-        ));
-        let what = match candidates {
-            [] => format!("{} removed", field.shape),
-            [only] => {
-                format!("{} removed and {} {} added: rename, or drop and add?", field.shape, only.name, only.shape)
-            }
-            several => {
-                let names: Vec<_> = several.iter().map(|new| &*new.name).collect();
-                format!("{} removed and {} added: rename, or drop and add?", field.shape, names.join(", "))
-            }
-        };
-        self.questions.push(Question {
-            step: at.step,
-            place: at.full_old(name),
-            rule: if candidates.is_empty() { 4 } else { 5 },
-            verdict: Verdict::Acknowledge,
-            what,
-            candidates: candidates.iter().map(|new| new.name.clone()).collect(),
-            choices,
-            unless,
-        });
-    }
-
     fn field_clashes(&mut self, at: &At<'a>, matched: &Matched, old: &[Field], new: &[Field]) {
         for Clash { new: number, old: olds } in &matched.clashes {
             let name = &new[*number].name;
@@ -563,7 +375,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The program or an answer says that the field's values may go; what lies in it goes with it.
-    fn is_acknowledged(&self, at: &At<'a>, name: &str) -> bool {
+    pub(super) fn is_acknowledged(&self, at: &At<'a>, name: &str) -> bool {
         let mut name = name;
         loop {
             if self.is_answered_dropped(at, name) || at.new.attributes.dropped.contains(&at.answer_name(name)) {
@@ -603,6 +415,6 @@ fn named(fields: &[Field]) -> Vec<Named<'_>> {
         .collect()
 }
 
-fn drop_line(name: &str) -> String {
+pub(super) fn drop_line(name: &str) -> String {
     format!("drop = [{}]", quoted(name))
 }

@@ -186,6 +186,7 @@ impl<'a> Lost<'a> {
                 Cast::Unwrap { none: Some(_), .. } => {
                     self.fault(place.to_owned(), "what was absent cannot be told from the default");
                 }
+                Cast::ListToMap { .. } => self.fault(place.to_owned(), "the order of its entries is lost"),
                 Cast::Unanswered => self.unanswered(place.to_owned(), "nobody says how it is converted"),
                 _ => {}
             }

@@ -226,6 +226,22 @@ pub enum Cast {
         /// That new keys are unique ([`CheckKind::UniqueKeys`]), where keys are not copied.
         check: Option<usize>,
     },
+    /// A list of entries, structs of a `key` and a `value`, becomes a map of either kind.
+    ListToMap {
+        /// What a key becomes.
+        key: Box<Cast>,
+        /// What a value becomes.
+        value: Box<Cast>,
+        /// Position of the check that no key is there twice ([`CheckKind::UniqueKeys`]).
+        check: usize,
+    },
+    /// A map of either kind becomes a list of entries, in the order of the old keys.
+    MapToList {
+        /// What a key becomes.
+        key: Box<Cast>,
+        /// What a value becomes.
+        value: Box<Cast>,
+    },
     /// A value by itself becomes a record that a reference names.
     ToReference(Box<Cast>),
     /// A referenced record becomes a value ([`CheckKind::Unshared`]).
@@ -299,7 +315,7 @@ pub enum CheckKind {
     OneElement,
     /// The list has at most one element.
     AtMostOneElement,
-    /// No two keys become the same.
+    /// No two keys are or become the same.
     UniqueKeys,
     /// The reference is the only one to its record, names a live one, and is on no circle of such references.
     Unshared,

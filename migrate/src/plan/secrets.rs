@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::answers::{Answers, TypeAnswers};
 use super::between::{At, Planner, answer_line, inline_name};
-use super::model::{BodyStep, Fields, Source, TypeStep, Verdict};
+use super::model::{BodyStep, Cast, Fields, Source, TypeStep, Verdict};
 use super::question::{Choice, Question, quoted};
-use crate::schema::{Body, Field, Schema, SecretMode};
+use crate::schema::{Body, Field, Schema, SecretMode, Shape};
 
 /// Stands for the type itself among the names of its fields.
 pub(super) const WHOLE: &str = "*";
@@ -83,7 +83,7 @@ pub(super) fn ask(planner: &mut Planner<'_>, types: &[TypeStep]) {
             }
             (BodyStep::Hook, Body::Struct(before), Body::Struct(after)) => {
                 for (one, other) in by_name(before, after) {
-                    ask_fields(planner, &at, before, after, &[(&[one], other)]);
+                    ask_fields(planner, &at, before, after, &[(&[one], &Cast::Copy, other)]);
                 }
             }
             (BodyStep::Same, Body::Enum { variants: before, .. }, Body::Enum { variants: after, .. }) => {
@@ -110,31 +110,29 @@ pub(super) fn ask(planner: &mut Planner<'_>, types: &[TypeStep]) {
 /// Fields that lie the same.
 fn ask_same<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], new: &[Field]) {
     for field in 0..new.len() {
-        ask_fields(planner, at, old, new, &[(&[field], field)]);
+        ask_fields(planner, at, old, new, &[(&[field], &Cast::Copy, field)]);
     }
 }
 
-fn pairs(fields: &Fields) -> Vec<(&[usize], usize)> {
+/// The path of an old field, how it is converted, and the new field that it becomes.
+type Pair<'p> = (&'p [usize], &'p Cast, usize);
+
+fn pairs(fields: &Fields) -> Vec<Pair<'_>> {
     let made = fields.made.iter().filter_map(|step| match &step.source {
-        Source::Field { path, .. } => Some((&path[..], step.field)),
+        Source::Field { path, cast } => Some((&path[..], cast, step.field)),
         _ => None,
     });
     made.collect()
 }
 
-/// `pairs` are paths of old fields, and the new fields that they become.
-fn ask_fields<'a>(
-    planner: &mut Planner<'a>,
-    at: &At<'a>,
-    old: &'a [Field],
-    new: &[Field],
-    pairs: &[(&[usize], usize)],
-) {
+fn ask_fields<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], new: &[Field], pairs: &[Pair<'_>]) {
     // Where the type as a whole lost its mark, that is asked once.
     let is_whole = at.old.attributes.secret.is_some() && at.new.attributes.secret.is_none();
-    for &(path, number) in pairs {
+    for &(path, cast, number) in pairs {
         let after = &new[number];
-        match (was_secret(planner, at, old, path), is_secret(planner, at, after)) {
+        let was =
+            was_secret(planner, at, old, path) || takes_apart_secrets(planner, cast, old_shape(planner, old, path));
+        match (was, is_secret(planner, at, after)) {
             (true, false) if !is_whole => {
                 let name = planner.path_name(old, path);
                 ask_one(planner, at, &name, &after.name);
@@ -156,8 +154,10 @@ fn ask_gathered<'a>(planner: &mut Planner<'a>, at: &At<'a>, old: &'a [Field], fi
             let Some(described) = inline_name(&after.shape).and_then(|name| planner.new.get(name)) else { continue };
             let Body::Struct(parts) = &described.body else { continue };
             let hidden = hidden || is_secret(planner, at, after);
-            for (path, number) in pairs(inner) {
-                if was_secret(planner, at, old, path) && !hidden && !is_secret(planner, at, &parts[number]) {
+            for (path, cast, number) in pairs(inner) {
+                let was = was_secret(planner, at, old, path)
+                    || takes_apart_secrets(planner, cast, old_shape(planner, old, path));
+                if was && !hidden && !is_secret(planner, at, &parts[number]) {
                     let name = planner.path_name(old, path);
                     ask_one(planner, at, &name, &parts[number].name);
                 }
@@ -176,6 +176,39 @@ fn was_secret<'a>(planner: &Planner<'a>, at: &At<'a>, old: &'a [Field], path: &[
         field.attributes.secret.is_some() || around.is_some_and(|around| around.attributes.secret.is_some())
     };
     at.old.attributes.secret.is_some() || (1..=path.len()).any(hides)
+}
+
+fn old_shape<'a>(planner: &Planner<'a>, old: &'a [Field], path: &[usize]) -> Option<&'a Shape> {
+    planner.field_at(old, path).map(|field| &field.shape)
+}
+
+/// Whether a list's entries have marks, and become those of a map, which have none.
+fn takes_apart_secrets<'a>(planner: &Planner<'a>, cast: &Cast, shape: Option<&'a Shape>) -> bool {
+    let Some(shape) = shape else { return false };
+    let within = |cast: &Cast, shape: &'a Shape| takes_apart_secrets(planner, cast, Some(shape));
+    match (cast, shape) {
+        (Cast::ListToMap { key, value, .. }, Shape::List(element)) => {
+            let described = inline_name(element).and_then(|name| planner.old.get(name));
+            let Some((described, fields)) = described.and_then(|it| Some((it, it.entry_fields()?))) else {
+                return false;
+            };
+            let marks = [&fields.0.attributes.secret, &fields.1.attributes.secret, &described.attributes.secret];
+            marks.iter().any(|mark| mark.is_some()) || within(key, &fields.0.shape) || within(value, &fields.1.shape)
+        }
+        (Cast::Map { key, value, .. } | Cast::MapToList { key, value }, Shape::Map { key: old, value: inner })
+        | (
+            Cast::Map { key, value, .. } | Cast::MapToList { key, value },
+            Shape::SortedMap { key: old, value: inner },
+        ) => within(key, old) || within(value, inner),
+        (Cast::Some(cast) | Cast::One(cast) | Cast::ToList(cast), shape) => within(cast, shape),
+        (Cast::Option(cast) | Cast::Unwrap { value: cast, .. }, Shape::Option { inner, .. })
+        | (
+            Cast::List(cast) | Cast::FromList { element: cast, .. } | Cast::FromListOption { element: cast, .. },
+            Shape::List(inner),
+        )
+        | (Cast::Array { element: cast, .. }, Shape::Array { element: inner, .. }) => within(cast, inner),
+        _ => false,
+    }
 }
 
 fn is_secret(planner: &Planner<'_>, at: &At<'_>, field: &Field) -> bool {

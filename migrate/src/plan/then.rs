@@ -8,14 +8,17 @@
 //! What cannot be made one is refused, never guessed: hooks, a rounding or a default for what is absent that a further
 //! conversion would see, and arrays that first grow and then shrink.
 
+mod casts;
+mod values;
+
+use values::cast_value;
+
 use super::between::inline_name;
 use super::bytes::find_rewritten;
-use super::model::{
-    BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, Value, VariantStep,
-};
+use super::model::{BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Source, TypeStep, VariantStep};
 use super::question::{Fault, joined};
 use crate::layout::TypeIndex;
-use crate::schema::{Body, Field, Integer, Schema, Shape, TypeDescriptor, Variant};
+use crate::schema::{Body, Field, Schema, Shape, TypeDescriptor, Variant};
 
 type Composed<T> = Result<T, &'static str>;
 
@@ -313,181 +316,6 @@ impl<'a> Composer<'a> {
         }
         Ok(name.trim_start_matches('.').to_owned())
     }
-
-    /// One cast for two. The recursion is that of the shapes.
-    fn cast(&mut self, one: &Cast, other: &Cast, shapes: (&Shape, &Shape, &Shape), place: &str) -> Composed<Cast> {
-        let (old, between, new) = shapes;
-        let element = format!("{place}[]");
-        Ok(match (one, other) {
-            (Cast::Copy, Cast::Copy)
-            | (Cast::TextToBytes, Cast::BytesToText { .. })
-            | (Cast::BytesToText { .. }, Cast::TextToBytes) => Cast::Copy,
-            // A type that stays the same in the first plan has one step in the second, and the other way round.
-            (Cast::Type(_) | Cast::Copy, Cast::Type(step)) => Cast::Type(*step),
-            (Cast::Type(step), Cast::Copy) => {
-                let between = self.first.types[*step].new;
-                let step = self.next.types.iter().position(|next| next.old == between && next.new.is_some());
-                Cast::Type(step.ok_or("a type goes on nowhere")?)
-            }
-            (Cast::Number { .. } | Cast::Copy, Cast::Number { .. } | Cast::Copy) => {
-                self.numbers(one, other, old, new, place)?
-            }
-            (Cast::TextToBytes, Cast::Copy) | (Cast::Copy, Cast::TextToBytes) => Cast::TextToBytes,
-            (Cast::BytesToText { check }, Cast::Copy) => Cast::BytesToText { check: self.first_check(*check) },
-            (Cast::Copy, Cast::BytesToText { check }) => {
-                Cast::BytesToText { check: self.next_check(*check, place.to_owned()) }
-            }
-            (one, other) => {
-                let shapes = Parts::of(old, between, new);
-                self.nested(one, other, &shapes, place, &element)?
-            }
-        })
-    }
-
-    fn numbers(&mut self, one: &Cast, other: &Cast, old: &Shape, new: &Shape, place: &str) -> Composed<Cast> {
-        let waived = |plan: &Plan, cast: &Cast| cast.check().is_some_and(|check| plan.checks[check].waived);
-        if waived(self.first, one) && *other != Cast::Copy {
-            return Err("what was rounded is converted again");
-        }
-        if *other == Cast::Copy {
-            return Ok(Cast::Number { check: one.check().map(|check| self.first_check(check)) });
-        }
-        if *one == Cast::Copy {
-            return Ok(Cast::Number { check: other.check().map(|check| self.next_check(check, place.to_owned())) });
-        }
-        let kind = match direct(old, new) {
-            None => return Err("numbers that have no rule of their own"),
-            Some(Direct::Same) if !waived(self.next, other) => return Ok(Cast::Copy),
-            Some(Direct::Lossless | Direct::Same) => None,
-            Some(Direct::Checked(kind)) => Some(kind),
-        };
-        // The check of the second plan, where it is the one that is needed, so that its answer counts.
-        let check = match (kind, other.check(), one.check()) {
-            (None, ..) => None,
-            (Some(kind), Some(check), _) if self.next.checks[check].kind == kind => {
-                Some(self.next_check(check, place.to_owned()))
-            }
-            (Some(kind), _, Some(check)) if self.first.checks[check].kind == kind => Some(self.first_check(check)),
-            (Some(kind), ..) => {
-                Some(self.add(Check { record: self.record, place: place.to_owned(), kind, waived: false }))
-            }
-        };
-        Ok(Cast::Number { check })
-    }
-
-    fn nested(&mut self, one: &Cast, other: &Cast, parts: &Parts<'_>, place: &str, element: &str) -> Composed<Cast> {
-        let copy = Cast::Copy;
-        let boxed = |cast: Composed<Cast>| cast.map(Box::new);
-        Ok(match (one, other) {
-            (Cast::Some(one), Cast::Option(_) | Cast::Copy) => {
-                let other = if let Cast::Option(other) = other { other } else { &copy };
-                Cast::Some(boxed(self.cast(
-                    one,
-                    other,
-                    (parts.old, parts.between_inner()?, parts.new_inner()?),
-                    place,
-                ))?)
-            }
-            (one, Cast::Some(other)) => {
-                Cast::Some(boxed(self.cast(one, other, (parts.old, parts.between, parts.new_inner()?), place))?)
-            }
-            (Cast::Option(_) | Cast::Copy, Cast::Option(_)) | (Cast::Option(_), Cast::Copy) => {
-                let one = if let Cast::Option(one) = one { one } else { &copy };
-                let other = if let Cast::Option(other) = other { other } else { &copy };
-                Cast::Option(boxed(self.cast(one, other, parts.inner()?, place))?)
-            }
-            (Cast::Some(one), Cast::Unwrap { value, .. }) => {
-                self.cast(one, value, (parts.old, parts.between_inner()?, parts.new), place)?
-            }
-            (Cast::Option(_) | Cast::Copy, Cast::Unwrap { value, none, check }) => {
-                let one = if let Cast::Option(one) = one { one } else { &copy };
-                let shapes = (parts.old_inner()?, parts.between_inner()?, parts.new);
-                let value = boxed(self.cast(one, value, shapes, place))?;
-                let check = check.map(|check| self.next_check(check, place.to_owned()));
-                Cast::Unwrap { value, none: none.clone(), check }
-            }
-            (one, Cast::ToList(other)) => {
-                Cast::ToList(boxed(self.cast(one, other, (parts.old, parts.between, parts.new_inner()?), place))?)
-            }
-            (one, Cast::One(other)) => {
-                Cast::One(boxed(self.cast(one, other, (parts.old, parts.between, parts.new_inner()?), place))?)
-            }
-            (Cast::Unwrap { value, none, check }, other) => {
-                let shapes = (parts.old_inner()?, parts.between, parts.new);
-                let value = boxed(self.cast(value, other, shapes, place))?;
-                let none = none.as_ref().map(|none| cast_value(none, other, parts.new)).transpose()?;
-                let check = check.map(|check| self.first_check(check));
-                Cast::Unwrap { value, none, check }
-            }
-            (Cast::List(_) | Cast::Copy, Cast::List(_)) | (Cast::List(_), Cast::Copy) => {
-                let one = if let Cast::List(one) = one { one } else { &copy };
-                let other = if let Cast::List(other) = other { other } else { &copy };
-                Cast::List(boxed(self.cast(one, other, parts.inner()?, element))?)
-            }
-            (Cast::ToList(one), Cast::List(_) | Cast::Copy) => {
-                let other = if let Cast::List(other) = other { other } else { &copy };
-                let shapes = (parts.old, parts.between_inner()?, parts.new_inner()?);
-                Cast::ToList(boxed(self.cast(one, other, shapes, place))?)
-            }
-            (Cast::ToList(one), Cast::FromList { element: other, .. }) => {
-                self.cast(one, other, (parts.old, parts.between_inner()?, parts.new), place)?
-            }
-            (Cast::List(_) | Cast::Copy, Cast::FromList { element: other, check }) => {
-                let one = if let Cast::List(one) = one { one } else { &copy };
-                let check = self.next_check(*check, place.to_owned());
-                let shapes = (parts.old_inner()?, parts.between_inner()?, parts.new);
-                Cast::FromList { element: boxed(self.cast(one, other, shapes, element))?, check }
-            }
-            (Cast::FromList { element: one, check }, other) => {
-                let check = self.first_check(*check);
-                let shapes = (parts.old_inner()?, parts.between, parts.new);
-                Cast::FromList { element: boxed(self.cast(one, other, shapes, element))?, check }
-            }
-            (Cast::Map { .. } | Cast::Copy, Cast::Map { .. }) | (Cast::Map { .. }, Cast::Copy) => {
-                let both = |cast: &Cast| match cast {
-                    Cast::Map { key, value, .. } => ((**key).clone(), (**value).clone()),
-                    _ => (Cast::Copy, Cast::Copy),
-                };
-                let ((one_key, one_value), (other_key, other_value)) = (both(one), both(other));
-                let (keys, values) = parts.entry()?;
-                let key = self.cast(&one_key, &other_key, keys, &format!("{place}[key]"))?;
-                let value = self.cast(&one_value, &other_value, values, element)?;
-                let check = match (key == Cast::Copy, one.check(), other.check()) {
-                    (true, ..) => None,
-                    (false, _, Some(check)) => Some(self.next_check(check, place.to_owned())),
-                    (false, Some(check), None) => Some(self.first_check(check)),
-                    (false, None, None) => return Err("keys are converted unchecked"),
-                };
-                Cast::Map { key: Box::new(key), value: Box::new(value), check }
-            }
-            (Cast::Array { .. } | Cast::Copy, Cast::Array { .. }) | (Cast::Array { .. }, Cast::Copy) => {
-                self.arrays(one, other, parts, place, element)?
-            }
-            (Cast::One(one), Cast::Copy) => {
-                let shapes = (parts.old, parts.between_inner()?, parts.new_inner()?);
-                Cast::One(boxed(self.cast(one, &copy, shapes, place))?)
-            }
-            _ => return Err("two conversions that have no one conversion for both"),
-        })
-    }
-
-    fn arrays(&mut self, one: &Cast, other: &Cast, parts: &Parts<'_>, place: &str, element: &str) -> Composed<Cast> {
-        let split = |cast: &Cast| match cast {
-            Cast::Array { element, fill, check } => ((**element).clone(), fill.clone(), *check),
-            _ => (Cast::Copy, Value::Empty, None),
-        };
-        let ((one, one_fill, one_check), (other, other_fill, other_check)) = (split(one), split(other));
-        let counts = parts.counts()?;
-        let inner = Box::new(self.cast(&one, &other, parts.inner()?, element)?);
-        let (fill, check) = if counts.0 == counts.1 {
-            (other_fill, other_check.map(|check| self.next_check(check, place.to_owned())))
-        } else if counts.1 == counts.2 {
-            (cast_value(&one_fill, &other, parts.inner()?.2)?, one_check.map(|check| self.first_check(check)))
-        } else {
-            return Err("an array changes its length twice");
-        };
-        Ok(Cast::Array { element: inner, fill, check })
-    }
 }
 
 /// The field at a path of positions through inline structs.
@@ -501,60 +329,6 @@ fn field_at<'a>(schema: &'a Schema, fields: &'a [Field], path: &[usize]) -> Comp
     match described.map(|described| &described.body) {
         Some(Body::Struct(inner)) => field_at(schema, inner, rest),
         _ => Err("a path leads through something else than a struct"),
-    }
-}
-
-/// The three shapes around a cast, and what is in them.
-struct Parts<'s> {
-    old: &'s Shape,
-    between: &'s Shape,
-    new: &'s Shape,
-}
-
-impl<'s> Parts<'s> {
-    const fn of(old: &'s Shape, between: &'s Shape, new: &'s Shape) -> Self {
-        Self { old, between, new }
-    }
-
-    fn old_inner(&self) -> Composed<&'s Shape> {
-        inner(self.old)
-    }
-
-    fn between_inner(&self) -> Composed<&'s Shape> {
-        inner(self.between)
-    }
-
-    fn new_inner(&self) -> Composed<&'s Shape> {
-        inner(self.new)
-    }
-
-    fn inner(&self) -> Composed<(&'s Shape, &'s Shape, &'s Shape)> {
-        Ok((inner(self.old)?, inner(self.between)?, inner(self.new)?))
-    }
-
-    #[expect(clippy::type_complexity, reason = "three keys and three values")]
-    fn entry(&self) -> Composed<((&'s Shape, &'s Shape, &'s Shape), (&'s Shape, &'s Shape, &'s Shape))> {
-        let entry = |shape: &'s Shape| match shape {
-            Shape::Map { key, value } | Shape::SortedMap { key, value } => Ok((&**key, &**value)),
-            _ => Err("a cast does not suit its shapes"),
-        };
-        let (old, between, new) = (entry(self.old)?, entry(self.between)?, entry(self.new)?);
-        Ok(((old.0, between.0, new.0), (old.1, between.1, new.1)))
-    }
-
-    fn counts(&self) -> Composed<(u64, u64, u64)> {
-        let count = |shape: &Shape| match shape {
-            Shape::Array { count, .. } => Ok(*count),
-            _ => Err("a cast does not suit its shapes"),
-        };
-        Ok((count(self.old)?, count(self.between)?, count(self.new)?))
-    }
-}
-
-fn inner(shape: &Shape) -> Composed<&Shape> {
-    match shape {
-        Shape::Array { element: inner, .. } | Shape::Option { inner, .. } | Shape::List(inner) => Ok(inner),
-        _ => Err("a cast does not suit its shapes"),
     }
 }
 
@@ -589,65 +363,4 @@ fn prefixed(around: &[usize], source: Source) -> Composed<Source> {
         Source::Value(value) => Ok(Source::Value(value)),
         _ => Err("a field in a struct cannot be composed"),
     }
-}
-
-/// What a conversion makes of a value that the first plan brings along.
-fn cast_value(value: &Value, cast: &Cast, new: &Shape) -> Composed<Value> {
-    Ok(match (cast, value) {
-        (Cast::Copy, value) => value.clone(),
-        (
-            Cast::Number { .. }
-            | Cast::TextToBytes
-            | Cast::BytesToText { .. }
-            | Cast::Option(_)
-            | Cast::List(_)
-            | Cast::Map { .. },
-            Value::Empty,
-        ) => Value::Empty,
-        (Cast::Number { .. }, Value::Integer(number)) => match new {
-            Shape::Integer(integer) if fits(*number, *integer) => Value::Integer(*number),
-            Shape::Float(_) if number.unsigned_abs() <= 1 << 24 => Value::Float(*number as f64),
-            _ => return Err("a default is converted and does not fit"),
-        },
-        (Cast::Number { .. }, Value::Bool(value)) => Value::Integer((*value).into()),
-        (Cast::Number { .. }, Value::Float(number)) if matches!(new, Shape::Float(float) if float.width == 8) => {
-            Value::Float(*number)
-        }
-        (Cast::Some(inner), value) => Value::Some(Box::new(cast_value(value, inner, self::inner(new)?)?)),
-        (Cast::Option(cast), Value::Some(value)) => Value::Some(Box::new(cast_value(value, cast, self::inner(new)?)?)),
-        (Cast::Unwrap { value: cast, .. }, Value::Some(value)) => cast_value(value, cast, new)?,
-        (Cast::Unwrap { none: Some(none), .. }, Value::Empty) => none.clone(),
-        _ => return Err("a default is converted"),
-    })
-}
-
-fn fits(number: i128, integer: Integer) -> bool {
-    let bits = 8 * u32::from(integer.width);
-    match (integer.signed, bits) {
-        (true, 128) => true,
-        (false, 128) => number >= 0,
-        (true, bits) => (-(1 << (bits - 1))..1 << (bits - 1)).contains(&number),
-        (false, bits) => (0..1 << bits).contains(&number),
-    }
-}
-
-enum Direct {
-    Same,
-    Lossless,
-    Checked(CheckKind),
-}
-
-/// The rule between two numbers.
-fn direct(old: &Shape, new: &Shape) -> Option<Direct> {
-    if let (Shape::Integer(one), Shape::Integer(other)) = (old, new)
-        && (one.width, one.signed) == (other.width, other.signed)
-    {
-        return Some(Direct::Same);
-    }
-    match (old, new) {
-        (Shape::Float(one), Shape::Float(other)) if one.width == other.width => return Some(Direct::Same),
-        (Shape::Bool, Shape::Bool) => return Some(Direct::Same),
-        _ => {}
-    }
-    super::casts::number_rule(old, new).map(|(_, kind)| kind.map_or(Direct::Lossless, Direct::Checked))
 }

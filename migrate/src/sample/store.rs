@@ -1,5 +1,6 @@
 //! Texts, lists and maps as a heap would keep them.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::convert::{Job, JobKind, Lookup, Outside, Part, Unfit};
@@ -82,6 +83,33 @@ impl<'a> Store<'a> {
             }
         }
         all
+    }
+
+    /// The order of two old keys.
+    fn compare_keys(&self, shape: &Shape, one: &[u8], other: &[u8]) -> Ordering {
+        let word = |bytes: &[u8]| self.order.unsigned(bytes);
+        match shape {
+            Shape::Integer(integer) if integer.signed => {
+                let signed = |bytes| (word(bytes).cast_signed()) << (128 - 8 * u32::from(integer.width));
+                signed(one).cmp(&signed(other))
+            }
+            Shape::Text => {
+                let text = |bytes| match self.objects.get(&(word(bytes) as u64)) {
+                    Some(Object::Text(text)) => text.clone(),
+                    _ => String::new(),
+                };
+                text(one).cmp(&text(other))
+            }
+            Shape::Array { element, .. } => {
+                let size = element.size_align(self.old).unwrap().0 as usize;
+                let mut pairs = one.chunks_exact(size).zip(other.chunks_exact(size));
+                let unlike = pairs.find_map(|(one, other)| {
+                    Some(self.compare_keys(element, one, other)).filter(|order| order.is_ne())
+                });
+                unlike.unwrap_or(Ordering::Equal)
+            }
+            _ => word(one).cmp(&word(other)),
+        }
     }
 
     /// The object behind a handle. The empty text and the empty bytes share theirs.
@@ -214,6 +242,32 @@ impl Outside for Store<'_> {
                 }
                 Object::Map(converted)
             }
+            (Some(Object::List(elements)), JobKind::ListToMap) => {
+                let (places, key, value) = (job.entry().unwrap(), job.key().unwrap(), job.value());
+                let mut converted = Vec::new();
+                for old in elements {
+                    let mut new = (vec![0; key.new_size()], vec![0; value.new_size()]);
+                    key.run(&old[places.key_at..][..key.old_size()], &mut new.0, self)?;
+                    value.run(&old[places.value_at..][..value.old_size()], &mut new.1, self)?;
+                    converted.push(new);
+                }
+                Object::Map(converted)
+            }
+            (Some(Object::Map(mut entries)), JobKind::MapToList) => {
+                let (places, key, value) = (job.entry().unwrap(), job.key().unwrap(), job.value());
+                let (Shape::Map { key: shape, .. } | Shape::SortedMap { key: shape, .. }) = job.old_shape() else {
+                    panic!("no map")
+                };
+                entries.sort_by(|one, other| self.compare_keys(shape, &one.0, &other.0));
+                let mut converted = Vec::new();
+                for old in entries {
+                    let mut new = vec![0; places.size];
+                    key.run(&old.0, &mut new[places.key_at..][..key.new_size()], self)?;
+                    value.run(&old.1, &mut new[places.value_at..][..value.new_size()], self)?;
+                    converted.push(new);
+                }
+                Object::List(converted)
+            }
             other => panic!("{other:?}"),
         };
         self.objects.insert(handle, object);
@@ -254,8 +308,12 @@ impl Lookup for Store<'_> {
         elements.len()
     }
 
-    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
-        true
+    fn text(&self, handle: u64, visit: &mut dyn FnMut(&[u8])) {
+        match self.objects.get(&handle) {
+            Some(Object::Text(text)) => visit(text.as_bytes()),
+            None => assert_eq!(handle, 1),
+            other => panic!("{other:?} is no text"),
+        }
     }
 
     /// References here name no records.
@@ -263,10 +321,7 @@ impl Lookup for Store<'_> {
         false
     }
 
-    fn each(&self, job: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
-        if job.kind() == JobKind::FromReference {
-            return;
-        }
+    fn each(&self, _: Job<'_>, handle: u64, visit: &mut dyn FnMut(Part, &[u8])) {
         match &self.objects[&handle] {
             Object::List(elements) => elements.iter().for_each(|element| visit(Part::Value, element)),
             Object::Map(entries) => {

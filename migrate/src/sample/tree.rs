@@ -68,7 +68,7 @@ fn random_float(random: &mut Random) -> f64 {
         255.0,
         -1.0,
     ];
-    if random.chance(90) { random.below(3) as f64 } else { ODD[random.below(16) as usize] }
+    if random.chance(80) { random.below(3) as f64 } else { ODD[random.below(16) as usize] }
 }
 
 pub(crate) fn random_tree(random: &mut Random, shape: &Shape, schema: &Schema) -> Tree {

@@ -1,5 +1,7 @@
 //! Empty values, literals and numbers, without a look at what the crate makes of them.
 
+use std::cmp::Ordering;
+
 use super::tree::Tree;
 use crate::schema::{Body, Field, Schema, Shape};
 
@@ -47,6 +49,25 @@ pub(crate) fn empty(shape: &Shape, schema: &Schema) -> Option<Tree> {
             }
         },
     })
+}
+
+/// The order of two keys of a map.
+pub(crate) fn compare_keys(one: &Tree, other: &Tree) -> Ordering {
+    match (one, other) {
+        (Tree::Integer(true, one), Tree::Integer(true, other)) => other.cmp(one),
+        (Tree::Integer(true, _), Tree::Integer(..)) => Ordering::Less,
+        (Tree::Integer(..), Tree::Integer(true, _)) => Ordering::Greater,
+        (Tree::Integer(_, one), Tree::Integer(_, other)) => one.cmp(other),
+        (Tree::Bool(one), Tree::Bool(other)) => one.cmp(other),
+        (Tree::Char(one), Tree::Char(other)) => one.cmp(other),
+        (Tree::Reference(one), Tree::Reference(other)) => one.cmp(other),
+        (Tree::Text(one), Tree::Text(other)) => one.as_bytes().cmp(other.as_bytes()),
+        (Tree::Array(one), Tree::Array(other)) => {
+            let unlike = one.iter().zip(other).map(|(one, other)| compare_keys(one, other)).find(|order| order.is_ne());
+            unlike.unwrap_or(Ordering::Equal)
+        }
+        other => panic!("{other:?} are no keys"),
+    }
 }
 
 /// The value at a path of names through structs.

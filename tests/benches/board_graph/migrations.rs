@@ -304,9 +304,7 @@ impl Lookup for Nothing {
         0
     }
 
-    fn has_unique_keys(&self, _: Job<'_>, _: u64) -> bool {
-        false
-    }
+    fn text(&self, _: u64, _: &mut dyn FnMut(&[u8])) {}
 
     fn is_unshared(&self, _: &Shape, _: u64) -> bool {
         false

@@ -433,6 +433,27 @@ fn rule_36_fields_move_into_and_out_of_structs() {
     assert!(plan.decide(&failing(&plan)).unwrap_err().to_string().contains("Node.y: f32 removed"));
 }
 
+/// What moves out may own nothing where the struct goes on: also where it goes on under another name.
+#[test]
+fn rule_36_what_moves_out_has_one_owner() {
+    let part = || record("Part", vec![field("name", Shape::Text), field("size", unsigned(4))]);
+    let old = schema(vec![part(), record("Node", vec![field("part", inline("Part"))])]);
+    let new = |field: Field, path: &str| {
+        let shape = if path == "part.name" { Shape::Text } else { unsigned(4) };
+        schema(vec![part(), record("Node", vec![field, self::field("moved", shape).from(path)])])
+    };
+    let fault = |new: &Schema, text: &str| answered(&old, new, text).faults.first().map(|fault| fault.what.clone());
+    let (same, renamed) = (field("part", inline("Part")), field("whole", inline("Part")).was("part"));
+    let two = "part.name owns what it holds, and part goes on: two would own it";
+    assert_eq!(fault(&new(same.clone(), "part.name"), "").as_deref(), Some(two));
+    assert_eq!(fault(&new(renamed.clone(), "part.name"), "").as_deref(), Some(two));
+    let unsaid = new(field("whole", inline("Part")), "part.name");
+    assert_eq!(fault(&unsaid, "[Node]\nrename = { part = \"whole\" }").as_deref(), Some(two));
+    // A number may be there twice.
+    assert_eq!(fault(&new(same, "part.size"), ""), None);
+    assert_eq!(fault(&new(renamed, "part.size"), ""), None);
+}
+
 #[test]
 fn rule_37_records_and_values() {
     let with = |shape: Shape| {
@@ -545,6 +566,71 @@ fn rule_42_maps_and_lists() {
     checked(&cast(map(unsigned(8), Shape::Text), map(unsigned(4), Shape::Text)), 42, CheckKind::UniqueKeys);
     asked(&cast(list(Shape::Text), pairs.clone()), 42, Verdict::Hook);
     asked(&cast(pairs, list(Shape::Text)), 42, Verdict::Hook);
+}
+
+/// A schema with an entry of these fields, and a node with this one field.
+fn with_entry(fields: Vec<Field>, shape: Shape) -> Schema {
+    schema(vec![record("Entry", fields), record("Node", vec![field("a", shape)])])
+}
+
+#[test]
+fn rule_42_lists_of_entries_are_maps() {
+    let entries = || list(inline("Entry"));
+    let both = |key: Shape, value: Shape| vec![field("value", value), field("key", key)];
+    let pair = || both(unsigned(4), unsigned(2));
+    let to_map = |fields: Vec<Field>, key, value| {
+        Plan::between(&with_entry(fields.clone(), entries()), &with_entry(fields, map(key, value)))
+    };
+    let from_map = |fields: Vec<Field>, key, value| {
+        Plan::between(&with_entry(fields.clone(), sorted(key, value)), &with_entry(fields, entries()))
+    };
+    checked(&to_map(pair(), unsigned(8), unsigned(4)), 42, CheckKind::UniqueKeys);
+    checked(&to_map(both(Shape::Text, Shape::Text), Shape::Text, Shape::Bytes), 42, CheckKind::UniqueKeys);
+    implicit(&from_map(pair(), unsigned(2), unsigned(2)), 42);
+    // Keys and values by their own rules.
+    checked(&from_map(pair(), unsigned(8), unsigned(2)), 13, CheckKind::Fits);
+    asked(&from_map(pair(), Shape::Text, unsigned(2)), 20, Verdict::Hook);
+    // By names only, and never what cannot be told apart.
+    let others = [
+        vec![field("key", unsigned(4)), field("other", unsigned(2))],
+        vec![field("key", unsigned(4)), field("value", unsigned(2)), field("more", unsigned(2))],
+        vec![field("key", unsigned(4))],
+    ];
+    for fields in others {
+        asked(&to_map(fields.clone(), unsigned(4), unsigned(2)), 42, Verdict::Hook);
+        asked(&from_map(fields, unsigned(4), unsigned(2)), 42, Verdict::Hook);
+    }
+    asked(&to_map(both(float(8), unsigned(2)), unsigned(4), unsigned(2)), 42, Verdict::Hook);
+    // The order of a list is not in a map.
+    let there = to_map(pair(), unsigned(4), unsigned(2));
+    assert!(there.inverse().unwrap_err()[0].what.contains("order"));
+    assert!(from_map(pair(), unsigned(4), unsigned(2)).inverse().is_ok());
+}
+
+#[test]
+fn rule_42_entries_that_hold_each_other_have_an_end() {
+    let old = with_entry(
+        vec![field("key", unsigned(4)), field("value", map(unsigned(4), list(inline("Entry"))))],
+        map(unsigned(4), list(inline("Entry"))),
+    );
+    let new = with_entry(
+        vec![field("key", unsigned(4)), field("value", map(unsigned(4), list(inline("Entry"))))],
+        list(inline("Entry")),
+    );
+    asked(&Plan::between(&old, &new), 42, Verdict::Hook);
+}
+
+#[test]
+fn rule_42_marks_of_entries_are_not_lost() {
+    let mut hidden = field("value", Shape::Text);
+    hidden.attributes.secret = Some(crate::schema::SecretMode::Default);
+    let fields = vec![field("key", unsigned(4)), hidden];
+    let old = with_entry(fields.clone(), list(inline("Entry")));
+    let new = with_entry(fields, map(unsigned(4), Shape::Text));
+    asked(&Plan::between(&old, &new), 40, Verdict::Acknowledge);
+    let plan = answered(&old, &new, "[Node]\nunsecret = [\"a\"]");
+    ruled(&plan, 40, Verdict::Acknowledge);
+    assert_eq!(plan.questions, []);
 }
 
 #[test]
