@@ -454,13 +454,13 @@ fn mapped_memory_is_what_the_files_say_after_any_commits() {
             match random.below(16) {
                 0 => {
                     snapshots.clear();
-                    heap = None;
+                    drop(heap.take());
                     heap = Some(open());
                     flip_only(heap.as_ref().unwrap());
                 }
                 1 => {
                     snapshots.clear();
-                    heap = None;
+                    drop(heap.take());
                     heap = Some(open());
                     migrate(heap.as_ref().unwrap()).unwrap();
                 }
