@@ -465,10 +465,11 @@ pub(crate) const CATALOGUE: &[Explanation] = &[
     entry(
         "IMG-0804",
         Exit::Busy,
-        "the log was recycled before it was read",
+        "the heap went on before it was read",
         "A dump took so long that the program would have filled the disk by waiting for it, so the log went on \
-         without. Nothing is damaged; the unfinished dump was thrown away.",
-        "Dump again, onto a faster disk, or raise the heap's log limit.",
+         without; or the heap was opened anew meanwhile, and what was in its log went into the file. Nothing is damaged; \
+         the unfinished dump was thrown away.",
+        "Dump again; where it happens again, onto a faster disk, or raise the heap's log limit.",
     ),
     entry(
         "IMG-0901",

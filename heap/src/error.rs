@@ -231,8 +231,8 @@ pub enum Error {
     /// The disk is full; the transaction was rolled back.
     #[error("no room on the disk: {0}")]
     NoRoom(io::Error),
-    /// The log was recycled over the head of a reader.
-    #[error("the log outgrew its limit and was recycled before it was read")]
+    /// The log was folded into the file over the head of a reader.
+    #[error("the heap went on before it was read: its log outgrew its limit, or it was opened anew")]
     LostHold,
     /// A write or sync failed earlier; what reached the disk is unknown.
     #[error("an earlier write failed ({0}), so what reached the disk is unknown; open the heap again")]

@@ -47,6 +47,10 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, path: &Path, draw: impl FnOnce
             if !planted!(storage, TailNotWrittenAgain) {
                 rewrite(&**storage, &tail)?;
             }
+            if is_retained(&**storage)? {
+                // A dump may have seen less of the log than is folded now. Who comes from here on sees all of it.
+                headers.flip(&**storage, |header| header.forced += 1)?;
+            }
             checkpoint::fold_log(&**storage, &segments, &header, tail.sequence, &mut checksums, Pace::Fast)?;
             sequence = tail.sequence;
             event::recovered(tail.frames, sequence);

@@ -2,7 +2,8 @@
 //!
 //! The dumper retains the log, which keeps the writer's checkpoint from the base; reads the header, and the log to its
 //! end; and seals the base under what the log holds. The writer goes on committing to the log meanwhile, and never
-//! waits: when the log outgrows its limit it takes the hold away and says so in the header, which is looked at last.
+//! waits: when the log outgrows its limit it takes the hold away and says so in the header, which is looked at last. So
+//! does whoever opens the heap anew and has a log to fold.
 
 use std::fs::File;
 use std::io;
@@ -222,7 +223,7 @@ pub fn secret_fields(schema: &Schema) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::Secrets`] for a heap with secret fields that are to be refused; [`heap::Error::LostHold`] when the heap's
-/// log outgrew its limit meanwhile; when the heap cannot be read or the image cannot be written.
+/// log outgrew its limit meanwhile or the heap was opened anew; when the heap cannot be read or the image cannot be written.
 pub fn dump(source: &DumpSource, output: &Path, options: &DumpOptions) -> Result<Dumped> {
     let began = Instant::now();
     let held = Held::open(source)?;

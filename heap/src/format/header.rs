@@ -24,7 +24,7 @@
 //! | 88     | 8    | ordinal of the log segment where the frames after `sequence` begin |
 //! | 96     | 4    | offset in that segment |
 //! | 100    | 4    | chain value there |
-//! | 104    | 8    | forced: counts recyclings of the log over the head of a dump |
+//! | 104    | 8    | forced: counts foldings of the log over the head of a dump |
 //! | 112    | 8    | length of the file's used part in bytes, a multiple of the block length |
 //! | 120    | 8    | images: offset of the manifest, else 0 |
 //! | 128    | 8    | images: length of the manifest in bytes, else 0 |
@@ -159,7 +159,7 @@ pub struct Header {
     pub sequence: u64,
     /// Where the log's live frames begin.
     pub log: LogStart,
-    /// Recyclings over the head of a dump.
+    /// Foldings of the log over the head of a dump.
     pub forced: u64,
     /// Length of the used part in bytes.
     pub file_len: u64,

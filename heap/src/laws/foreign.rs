@@ -12,14 +12,15 @@ use std::sync::Arc;
 use migrate::{Body, Field, FieldAttributes, Integer, Shape, TypeAttributes, TypeDescriptor};
 
 use super::life::options;
+use crate::format::BLOCK;
 use crate::format::handle::LAST_GENERATION;
-use crate::format::header::{ByteOrder, Header, PAGE};
+use crate::format::header::{ByteOrder, FileState, Header, LogStart, PAGE};
 use crate::format::slot::Kind;
 use crate::open::BaseSource;
 use crate::raw::laws::{Names, NewPart, OldPart, Uneven};
 use crate::read::fixture::Fixture;
 use crate::read::{Checks, Overlay, Reader, Regions, read_header};
-use crate::storage::simulated::{Cut, Fault, Image, Replay, SimulatedDisk};
+use crate::storage::simulated::{Cut, Fault, Image, Random, Replay, SimulatedDisk};
 use crate::storage::{File, Storage};
 use crate::{Error, Heap, Options, Result, Types, simulated};
 
@@ -270,4 +271,59 @@ fn a_heap_whose_numbers_are_aligned_otherwise_is_migrated() {
             size_of::<usize>()
         );
     }
+}
+
+/// An image is transcoded as it is read: what its slots hold may be anything, and is refused or is a heap.
+#[test]
+fn a_foreign_image_of_anything_is_refused_without_a_panic() {
+    use crate::format::catalog::Stream;
+    let twins = Twins::new();
+    let mut file = vec![0; twins.disk.len(File::Base).unwrap() as usize];
+    twins.disk.read_at(File::Base, 0, &mut file).unwrap();
+    let reader = Reader::open(&file[..], Path::new(""), Checks::Strict).unwrap();
+    let extents: Vec<_> = reader.catalog().extents().iter().map(|extent| extent.entry).collect();
+    let sums = reader.catalog().root().streams[Stream::Checksums as usize].at;
+    let header = Header {
+        state: FileState::Image,
+        log: LogStart::default(),
+        manifest_at: reader.header().file_len,
+        manifest_len: 8,
+        ..reader.header().clone()
+    };
+    drop(reader);
+    file.truncate(header.file_len as usize);
+    file.extend_from_slice(&[0; 8]);
+    file[..2 * PAGE].fill(0);
+    file[..PAGE].copy_from_slice(&header.to_page());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("any.img");
+    let mut random = Random::new(11);
+    let (mut whole, mut refused) = (0, 0);
+    for round in 0..400 {
+        let mut changed = file.clone();
+        for _ in 0..random.below(4) {
+            let extent = extents[random.below(extents.len() as u64) as usize];
+            // Where slots are used, and most of all in their headers.
+            let at = (extent.at + random.below(extent.len.min(6000)) / 8 * 8) as usize;
+            let value = match random.below(4) {
+                0 => u64::MAX >> random.below(64),
+                1 => 1 << random.below(64),
+                // A header's word.
+                2 => random.below(16) << 32 | random.below(12) | 1 << 40,
+                _ => 0,
+            };
+            let value = if random.below(2) == 0 { value.to_le_bytes() } else { value.to_be_bytes() };
+            changed[at..at + 8].copy_from_slice(&value);
+            let block = at as u64 / BLOCK;
+            let sum = crc32fast::hash(&changed[(block * BLOCK) as usize..][..BLOCK as usize]);
+            changed[(sums + 4 * block) as usize..][..4].copy_from_slice(&sum.to_le_bytes());
+        }
+        std::fs::write(&path, &changed).unwrap();
+        match crate::open::open_image(&path, options()) {
+            Ok(_) => whole += 1,
+            Err(Error::Corrupt { .. }) => refused += 1,
+            Err(error) => panic!("round {round}: {error}"),
+        }
+    }
+    assert!(whole > 40 && refused > 40, "{whole} whole, {refused} refused");
 }

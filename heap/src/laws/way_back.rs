@@ -8,8 +8,10 @@ use super::life::{dump, options};
 use super::workload::{Kind, change};
 use crate::format::BLOCK;
 use crate::format::history::ReceiptKind;
-use crate::open::{self, Door};
+use crate::open::{self, BaseSource, Door};
+
 use crate::raw::laws::{Board, Item, Wide};
+use crate::read::{Checks, Overlay, Reader, Regions, read_header};
 use crate::storage::simulated::{Fault, Random, SimulatedDisk};
 use crate::storage::{File, Storage};
 use crate::{Bytes, Durability, Error, Heap, Options, Ref, Result, Text, simulated};
@@ -360,4 +362,167 @@ fn a_large_value_that_is_shared_may_go_and_another_come() {
     drop(heap);
     simulated::rollback_losing(&disk, &options(), 6).unwrap();
     assert_eq!(contents(&disk), before);
+}
+
+/// A dump reads the file under the log as it found it, for as long as it retains the log: whatever becomes of the heap
+/// meanwhile, it reads the same, or is told that it lost its hold.
+#[test]
+fn what_a_dump_reads_stays_while_it_retains_the_log() {
+    let (mut kept, mut told) = (0, 0);
+    for seed in 1..=6 {
+        let disk = disk();
+        let storage: Arc<dyn Storage> = Arc::<SimulatedDisk>::clone(&disk);
+        let mut heap = Some(reopen(&disk));
+        let mut random = Random::new(seed);
+        for _ in 0..12 {
+            let work = |heap: &mut Option<Heap>, random: &mut Random| match random.below(14) {
+                0 => {
+                    *heap = None;
+                    *heap = Some(reopen(&disk));
+                    let _ = migrate(heap.as_ref().unwrap());
+                }
+                1 => heap.as_ref().unwrap().keep().unwrap(),
+                2 => {
+                    let migrated = heap.as_ref().unwrap().history().unwrap().kept.map(|kept| kept.sequence);
+                    let sequence = heap.as_ref().unwrap().stats().sequence;
+                    *heap = None;
+                    if let Some(migrated) = migrated
+                        && random.below(2) == 0
+                    {
+                        simulated::rollback_losing(&disk, &options(), sequence - migrated).unwrap();
+                    } else if random.below(2) == 0 {
+                        simulated::keep(&disk, &options()).unwrap();
+                    }
+                    *heap = Some(reopen(&disk));
+                }
+                3 | 4 => heap.as_ref().unwrap().checkpoint().unwrap(),
+                5 => drop(heap.as_ref().unwrap().collect().unwrap()),
+                number => {
+                    let mut tx = heap.as_ref().unwrap().write().unwrap();
+                    let kind = if number < 8 { Kind::Bulk } else { Kind::Ordinary };
+                    change(&mut tx, kind, random).unwrap();
+                    if number == 6 {
+                        tx.rollback();
+                    } else {
+                        tx.commit_with(Durability::Process).unwrap();
+                    }
+                }
+            };
+            for _ in 0..random.below(12) {
+                work(&mut heap, &mut random);
+            }
+            disk.retain(true);
+            let (header, _) = read_header(&BaseSource(&storage), Path::new("")).unwrap();
+            let overlay = Overlay::under_log(&*storage, &header, BaseSource(&storage)).unwrap().0;
+            let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict).unwrap();
+            reader.check_published().unwrap();
+            let before = reader.load().unwrap();
+            for _ in 0..random.below(25) {
+                work(&mut heap, &mut random);
+            }
+            let after = reader.load();
+            if read_header(&BaseSource(&storage), Path::new("")).unwrap().0.forced == header.forced {
+                let after = after.unwrap();
+                for region in reader.catalog().regions() {
+                    assert!(before.region(region.number) == after.region(region.number), "seed {seed}");
+                }
+                reader.check_published().unwrap();
+                kept += 1;
+            } else {
+                told += 1;
+            }
+            disk.retain(false);
+        }
+    }
+    assert!(kept > 10 && told > 10, "{kept} were kept, {told} told");
+}
+
+/// Through the mapped door memory and files say the same after any commits, and snapshots stay what they were.
+#[test]
+fn mapped_memory_is_what_the_files_say_after_any_commits() {
+    for seed in 1..=2 {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("mapped.heap"), folder.path().join("copy.heap"));
+        build(&Heap::open_with(&path, options()).unwrap()).unwrap();
+        let own = || Options { announce: false, ..options() };
+        let open = || open::open(&path, own(), Door::Mapped).unwrap();
+        let mut heap = Some(open());
+        let mut random = Random::new(seed);
+        let mut snapshots = Vec::new();
+        for number in 0..40 {
+            let live = heap.as_ref().unwrap();
+            match random.below(16) {
+                0 => {
+                    snapshots.clear();
+                    drop(heap.take());
+                    heap = Some(open());
+                    flip_only(heap.as_ref().unwrap());
+                }
+                1 => {
+                    snapshots.clear();
+                    drop(heap.take());
+                    heap = Some(open());
+                    migrate(heap.as_ref().unwrap()).unwrap();
+                }
+                2 => live.keep().unwrap(),
+                3 | 4 => live.checkpoint().unwrap(),
+                5 => _ = live.collect().unwrap(),
+                6 => {
+                    let taken = live.snapshot().unwrap();
+                    let texts = snapshot_text(&taken);
+                    assert_eq!(texts, heap_text(live), "seed {seed}, change {number}");
+                    snapshots.push((taken, texts));
+                }
+                kind => {
+                    let mut tx = live.write().unwrap();
+                    let what = if kind < 8 { Kind::Bulk } else { Kind::Ordinary };
+                    change(&mut tx, what, &mut random).unwrap();
+                    if kind == 9 {
+                        tx.rollback();
+                    } else {
+                        tx.commit_with(Durability::Process).unwrap();
+                    }
+                }
+            }
+            for (snapshot, texts) in &snapshots {
+                assert_eq!(snapshot_text(snapshot), *texts, "seed {seed}, change {number}");
+            }
+            for end in ["", ".log"] {
+                std::fs::copy(with_end(&path, end), with_end(&copy, end)).unwrap();
+            }
+            let copied = Heap::open_with(&copy, own()).unwrap();
+            assert_eq!(dump(&heap.as_ref().unwrap().read()), dump(&copied.read()), "seed {seed}, change {number}");
+            if number % 8 == 0
+                && let Some(kept) = copied.history().unwrap().kept
+            {
+                let lost = copied.stats().sequence - kept.sequence;
+                drop(copied);
+                crate::rollback_losing(&copy, lost).unwrap();
+            }
+        }
+    }
+}
+
+fn snapshot_text(snapshot: &crate::Snapshot) -> Vec<(u64, u64, String, usize)> {
+    use crate::guard::Reader as _;
+    let items = snapshot.iter::<Item>().unwrap();
+    let text = |item: &Item| (snapshot.get_text(item.name).unwrap().to_owned(), snapshot.get_bytes(item.data).unwrap());
+    items
+        .map(|(_, item)| {
+            let (name, data) = text(item);
+            (item.id, item.value, name, crc32fast::hash(data) as usize)
+        })
+        .collect()
+}
+
+fn heap_text(heap: &Heap) -> Vec<(u64, u64, String, usize)> {
+    use crate::guard::Reader as _;
+    let read = heap.read();
+    let items = read.iter::<Item>().unwrap();
+    items
+        .map(|(_, item)| {
+            let (name, data) = (read.get_text(item.name).unwrap(), read.get_bytes(item.data).unwrap());
+            (item.id, item.value, name.to_owned(), crc32fast::hash(data) as usize)
+        })
+        .collect()
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use super::damaged;
 use super::source::{Source, len_of, zeroed};
-use crate::error::{Place, Result};
+use crate::error::{Error, Place, Result};
 use crate::format::BLOCK;
 use crate::format::frame::Operation;
 use crate::format::header::Header;
@@ -18,7 +18,8 @@ const PIECE: u64 = 256 * 1024;
 /// A piece with this many bytes of changes holds what comes of them instead.
 const MANY: usize = PIECE as usize;
 
-/// A source under operations, which reads see. Memory is linear in the file's length at most.
+/// A source under operations, which reads see. Memory is linear in the part of the file that they touch, from its start
+/// on.
 #[derive(Debug)]
 pub struct Overlay<S> {
     base: S,
@@ -129,6 +130,20 @@ impl Piece {
     }
 }
 
+/// Makes a list long enough to have this position, or an error where memory is short.
+fn grow<T: Clone>(list: &mut Vec<T>, position: u64, empty: T) -> Result<()> {
+    let missing = (position + 1).saturating_sub(list.len() as u64);
+    if missing > 0 {
+        let room = usize::try_from(missing).ok().filter(|&missing| list.try_reserve(missing).is_ok());
+        let Some(missing) = room else {
+            let source = io::ErrorKind::OutOfMemory.into();
+            return Err(Error::Io { action: "taking memory for what the log changes".into(), source });
+        };
+        list.resize(list.len() + missing, empty);
+    }
+    Ok(())
+}
+
 /// What comes of these changes.
 fn many(changes: &[u8]) -> Result<Piece> {
     let mut bytes = zeroed(PIECE)?;
@@ -221,7 +236,7 @@ impl<S: Source> Overlay<S> {
         if len == 0 {
             return Ok(());
         }
-        self.touch(at, len);
+        self.touch(at, len)?;
         self.forget_published(at, at + len);
         let bytes = match operation {
             Operation::Publish { len, crc, .. } => {
@@ -252,15 +267,14 @@ impl<S: Source> Overlay<S> {
         }
     }
 
-    fn touch(&mut self, at: u64, len: u64) {
-        let pieces = self.len.div_ceil(PIECE) as usize;
-        if self.pieces.len() < pieces {
-            self.touched.resize((self.len / BLOCK / 64 + 1) as usize, 0);
-            self.pieces.resize(pieces, Piece::Few(Vec::new()));
-        }
+    fn touch(&mut self, at: u64, len: u64) -> Result<()> {
+        let last = at + len - 1;
+        grow(&mut self.touched, last / BLOCK / 64, 0)?;
+        grow(&mut self.pieces, last / PIECE, Piece::Few(Vec::new()))?;
         for block in at / BLOCK..=(at + len - 1) / BLOCK {
             self.touched[(block / 64) as usize] |= 1 << (block % 64);
         }
+        Ok(())
     }
 
     /// Whether some operation touches the block, so that its checksum may not be its bytes' yet.
@@ -364,6 +378,32 @@ mod tests {
             overlay.read_at(at - 1, &mut found).unwrap();
             assert_eq!(found, [0, 1, 2, 0]);
         }
+    }
+
+    /// Room for the pieces was asked for by the length of the file, of which a sparse one has as much as it says: the
+    /// process ended.
+    #[test]
+    fn a_file_that_says_that_it_is_endless_takes_no_memory() {
+        struct Endless;
+        impl Source for Endless {
+            fn len(&self) -> io::Result<u64> {
+                Ok(i64::MAX as u64 / BLOCK * BLOCK)
+            }
+
+            fn read_at(&self, _: u64, bytes: &mut [u8]) -> io::Result<()> {
+                bytes.fill(0);
+                Ok(())
+            }
+        }
+        let mut overlay = Overlay::new(Endless).unwrap();
+        overlay.apply(Operation::Write { at: 3 * PIECE - 1, bytes: &[1, 2] }).unwrap();
+        overlay.apply(Operation::Write { at: BLOCK, bytes: &[3] }).unwrap();
+        let mut found = [9; 4];
+        overlay.read_at(3 * PIECE - 2, &mut found).unwrap();
+        assert_eq!(found, [0, 1, 2, 0]);
+        assert!(overlay.touches(1) && overlay.touches(3 * PIECE / BLOCK) && !overlay.touches(1 << 40));
+        // There is no memory for this one.
+        assert!(overlay.apply(Operation::Write { at: 1 << 62, bytes: &[1] }).is_err());
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use heap::Heap;
 use heap::storage::real::lock_file;
 use heap::storage::{Lock, LockMode};
+use heap::{Durability, Heap};
 use image::{DumpOptions, DumpSource, FileReport, Held, Replace, Secrets, dump, verify_file};
-use tests::bank::{self, Found};
+use tests::bank::{self, Bulk, Found};
 
 use crate::harness::{Folder, PATIENCE, Program, signal};
 
@@ -153,6 +153,39 @@ fn who_comes_while_others_lose_their_hold_is_told_as_well() {
             }
         }
     }
+}
+
+/// A recovery folded commits that a dump had not seen into the file under it, and said nothing: the dump found blocks that
+/// were not what they had to be, or, where its own log touched them, took them as they were.
+#[test]
+fn a_recovery_that_folds_what_a_dump_did_not_see_tells_it() {
+    let folder = Folder::new();
+    let path = folder.file("bank.heap");
+    let mut random = bank::Random(5);
+    let steps = |random: &mut bank::Random, count: u64| {
+        let heap = Heap::open(&path).unwrap();
+        let bank = bank::found(&heap).unwrap();
+        for _ in 0..count {
+            bank::step(&heap, bank, random, Durability::Process, Bulk::Never).unwrap();
+        }
+    };
+    steps(&mut random, 50);
+    let source = DumpSource::of_path(&path);
+    let held = Held::open(&source).unwrap();
+    // What the log holds of these is not folded when the heap is closed.
+    steps(&mut random, 50);
+    held.read(FileReport::of).unwrap();
+    steps(&mut random, 1);
+    assert_eq!(held.read(FileReport::of).unwrap_err().code(), "IMG-0804");
+    drop(held);
+    // Where nothing is left to be folded, the hold is kept.
+    drop(Heap::open(&path).unwrap());
+    let held = Held::open(&source).unwrap();
+    drop(Heap::open(&path).unwrap());
+    held.read(FileReport::of).unwrap();
+    drop(held);
+    dump(&source, &folder.file("next.img"), &options()).unwrap();
+    check(&folder.file("next.img"));
 }
 
 #[test]
