@@ -291,6 +291,8 @@ impl Work {
         if sequence > before.sequence {
             // The sync behind the fold makes this length durable before a header names it.
             file_len = shared.state().catalog.file.end();
+            // A commit that is in the log may have failed after that, and taken its room back.
+            shared.check_usable()?;
             if !planted!(storage, LogNotSyncedBeforeBase) {
                 log.sync_sequence(sequence)?;
             }
