@@ -254,7 +254,7 @@ impl Migration {
         let program = programs.value(table.shape).expect("a record's shape has a program");
         let mut made = vec![0; program.size()];
         let layout = match table.how {
-            How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers),
+            How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers, tx.shared),
             _ => None,
         };
         let mut record = RecordName { type_name: table.name.clone(), number: 0, generation: 0 };

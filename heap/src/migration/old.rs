@@ -129,6 +129,7 @@ impl<'a> OldRecord<'a> {
         let Some(conversion) = reading.conversion.as_ref().filter(|conversion| !conversion.is_pure()) else {
             return self.get(path);
         };
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         self.layout.check_makes::<T>(conversion).map_err(|why| self.fault(path, why))?;
         let bytes = self.value_at(&reading.steps, path)?;
         let mut made = vec![0; conversion.new_size()];
@@ -146,6 +147,7 @@ impl<'a> OldRecord<'a> {
         let (steps, shape) = self.held(path)?;
         let Shape::List(element) = &shape else { return Err(self.fault(path, format!("is {shape}, no list"))) };
         let reading = self.layout.reading_of::<T>(element, path)?;
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
         let bytes = Values { tx, numbers: self.layout.numbers, tables: &[] }.elements(handle)?;
         let size = self.layout.size_of(element);
@@ -163,6 +165,7 @@ impl<'a> OldRecord<'a> {
         };
         let keys = self.layout.reading_of::<K>(key, path)?;
         let values = self.layout.reading_of::<V>(value, path)?;
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
         let entries = Values { tx, numbers: self.layout.numbers, tables: &[] }.entries(handle)?;
         let read =
