@@ -52,7 +52,7 @@ fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
 
 fn refused<S: TypeSet>(path: &Path) -> String {
     let before = std::fs::read(path).unwrap();
-    let error = Heap::open_as::<S>(path).unwrap_err();
+    let error = Heap::open_as::<S>(path).map(drop).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     assert!(std::fs::read(path).unwrap() == before, "a refused heap is the same byte by byte");
     error.to_string()
@@ -388,4 +388,78 @@ fn two_versions_back_need_what_the_newest_one_remembers() {
     let heap = open::<(Task, Job)>(&folder.heap());
     let read = heap.read();
     assert!(read.iter::<Task>().unwrap().all(|(_, task)| read[task.name] == *format!("name {}", task.number)));
+}
+
+mod states {
+    use heap::{Record, Result, Transaction};
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[repr(u8)]
+    pub enum State {
+        Open,
+        Closed,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Old {
+        pub state: State,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", hook = up, down = down)]
+    pub struct New {
+        pub is_open: bool,
+        pub number: u32,
+    }
+
+    fn up(old: &Old, _: &mut Transaction<'_>) -> Result<New> {
+        Ok(New { is_open: old.state == State::Open, number: old.number })
+    }
+
+    fn down(new: &New, _: &mut Transaction<'_>) -> Result<Old> {
+        Ok(Old { state: if new.is_open { State::Open } else { State::Closed }, number: new.number })
+    }
+
+    /// Another program's, with the same names.
+    pub mod other {
+        use heap::Record;
+
+        #[derive(Record, Debug, Clone, Copy, PartialEq)]
+        #[repr(u8)]
+        pub enum State {
+            Closed,
+            Open,
+        }
+
+        #[derive(Record)]
+        #[record(name = "Task")]
+        pub struct Task {
+            pub state: State,
+            pub number: u32,
+        }
+    }
+}
+
+/// An enum without fields was taken for a type that only references name, and its variants were not compared: what a
+/// `down` hook called closed was open for the older program.
+#[test]
+fn a_down_hook_makes_enums_as_they_lie_there() {
+    use states::{New, Old, State, other};
+    let folder = Folder::new();
+    let heap = open::<New>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(New { is_open: true, number: 1 }).unwrap();
+    });
+    drop(heap);
+    let back = |older: Types| {
+        let types = Some(Types::of::<New>().unwrap().back_to(older.schema().clone()).unwrap());
+        Heap::open_with(folder.heap(), Options { types, ..Options::default() })
+    };
+    let refused = back(Types::of::<other::Task>().unwrap()).map(drop);
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    drop(back(Types::of::<Old>().unwrap()).unwrap());
+    let heap = open::<Old>(&folder.heap());
+    assert!(heap.read().iter::<Old>().unwrap().all(|(_, task)| task.state == State::Open));
 }
