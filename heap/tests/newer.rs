@@ -463,3 +463,84 @@ fn a_down_hook_makes_enums_as_they_lie_there() {
     let heap = open::<Old>(&folder.heap());
     assert!(heap.read().iter::<Old>().unwrap().all(|(_, task)| task.state == State::Open));
 }
+
+/// A field is renamed, and later one of the old name is added that has nothing to do with it.
+mod again {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct First {
+        pub size: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Second {
+        #[record(was = "size")]
+        pub len: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("len"))]
+    pub struct Third {
+        #[record(default = 7)]
+        pub size: u32,
+        pub number: u32,
+    }
+}
+
+/// A program that drops a field and adds another was taken for an older one, because its layout was there before: the
+/// value that it drops came back as the other field's.
+#[test]
+fn a_layout_that_comes_back_with_another_meaning_is_asked_about() {
+    use again::{First, Second, Third};
+    for (answer, size) in [("drop = [\"len\"]", 7), ("rename = { len = \"size\" }", 40)] {
+        let folder = Folder::new();
+        let heap = open::<First>(&folder.heap());
+        write(&heap, |tx| {
+            tx.insert(First { size: 40, number: 1 }).unwrap();
+        });
+        drop(heap);
+        drop(open::<Second>(&folder.heap()));
+        let refusal = refused::<Third>(&folder.heap());
+        assert!(refusal.contains("Task.len: the heap is newer than the program"), "{refusal}");
+        assert!(refusal.contains("the len that the program drops was its size"), "{refusal}");
+        let heap = open_answered::<Third>(&folder.heap(), &format!("[Task]\n{answer}")).unwrap();
+        assert_eq!(heap.read().iter::<Third>().unwrap().map(|(_, task)| task.size).collect::<Vec<_>>(), [size]);
+    }
+}
+
+/// A type is renamed, and later there is one of the old name beside it.
+mod beside {
+    use heap::{Record, Text};
+
+    #[derive(Record)]
+    pub struct User {
+        pub name: Text,
+    }
+
+    #[derive(Record)]
+    #[record(was = "User")]
+    pub struct Person {
+        pub name: Text,
+    }
+}
+
+#[test]
+fn a_type_of_a_former_name_beside_the_renamed_one_is_a_new_one() {
+    use beside::{Person, User};
+    let folder = Folder::new();
+    let heap = open::<User>(&folder.heap());
+    write(&heap, |tx| {
+        let name = tx.text("ann").unwrap();
+        tx.insert(User { name }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Person>(&folder.heap()));
+    let heap = open::<(Person, User)>(&folder.heap());
+    let read = heap.read();
+    assert_eq!((read.count::<Person>().unwrap(), read.count::<User>().unwrap()), (1, 0));
+}

@@ -57,7 +57,8 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     }
     let is_hooked = |name: &str| answers.hooks.contains(name);
     let plan = Plan::between(program, heap);
-    let (renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
+    let (mut renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
+    faults.append(&mut settle(&mut renames, program, answers));
     for (&name, since) in &since {
         let described = program.get(name);
         faults.extend(described.into_iter().flat_map(|described| since.faults(described)));
@@ -73,6 +74,29 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     let hooked = since.iter().filter(|(name, _)| is_hooked(name));
     let hooked = hooked.map(|(&name, since)| (name.to_owned(), since.to_string())).collect();
     WayBack { answers: renames, faults, hooked }
+}
+
+/// Takes from the renames what people said otherwise; and what the program says is dropped, which may be another thing of
+/// that name: nobody but a person knows which.
+fn settle(renames: &mut Answers, program: &Schema, answers: &Answers) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let Answers { rename: types, types: fields, .. } = renames;
+    for (name, renames) in fields {
+        let heap_name = types.iter().find(|(_, known)| *known == name).map_or(name, |(heap_name, _)| heap_name);
+        let said = answers.of(name, heap_name);
+        renames
+            .rename
+            .retain(|field, _| !said.is_some_and(|said| said.drop.contains(field) || said.rename.contains_key(field)));
+        let dropped = program.get(name).map_or(&[][..], |described| &described.attributes.dropped);
+        for (field, before) in renames.rename.iter().filter(|(field, _)| dropped.contains(field)) {
+            let what = format!(
+                "the {field} that the program drops was its {before}, which an answer drops \
+                 ({name}: drop = [{field:?}]) or keeps (rename = {{ {field:?} = {before:?} }})"
+            );
+            faults.push(Fault { place: format!("{name}.{field}"), what });
+        }
+    }
+    faults
 }
 
 /// The type that a fault is about.
