@@ -544,3 +544,84 @@ fn a_type_of_a_former_name_beside_the_renamed_one_is_a_new_one() {
     let read = heap.read();
     assert_eq!((read.count::<Person>().unwrap(), read.count::<User>().unwrap()), (1, 0));
 }
+
+/// A variant's field is dropped.
+mod payloads {
+    use heap::Record;
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[record(name = "State")]
+    #[repr(u8)]
+    pub enum First {
+        Open,
+        Started { day: u32, hour: u32 },
+    }
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[record(name = "State")]
+    #[repr(u8)]
+    pub enum Second {
+        Open,
+        Started { day: u32 },
+    }
+}
+
+/// Only the fields of structs were looked for among what was dropped: a variant's came back as zeros.
+#[test]
+fn what_was_dropped_of_a_variant_does_not_come_back_as_nothing() {
+    use payloads::{First, Second};
+    let folder = Folder::new();
+    let heap = open::<First>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(First::Started { day: 1, hour: 2 }).unwrap();
+        tx.insert(First::Open).unwrap();
+    });
+    drop(heap);
+    drop(open_answered::<Second>(&folder.heap(), "[State]\ndrop = [\"Started.hour\"]").unwrap());
+    let refusal = refused::<First>(&folder.heap());
+    assert!(refusal.contains("its values were dropped"), "{refusal}");
+}
+
+/// A field is renamed, and dropped by its new name.
+mod renamed {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct First {
+        pub size: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Second {
+        #[record(was = "size")]
+        pub len: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("len"))]
+    pub struct Third {
+        pub number: u32,
+    }
+}
+
+/// What was dropped was looked for by the name that it had in the program's layout: what had been renamed before came back
+/// as zeros.
+#[test]
+fn what_was_renamed_and_dropped_does_not_come_back_as_nothing() {
+    use renamed::{First, Second, Third};
+    let folder = Folder::new();
+    let heap = open::<First>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(First { size: 40, number: 1 }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Second>(&folder.heap()));
+    drop(open::<Third>(&folder.heap()));
+    let refusal = refused::<First>(&folder.heap());
+    assert!(refusal.contains("Task.size: the heap is newer"), "{refusal}");
+    assert!(refusal.contains("its values were dropped"), "{refusal}");
+}

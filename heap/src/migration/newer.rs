@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use migrate::{Answers, Fault, Plan, Schema, TypeDescriptor};
+use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor};
 
 use super::receipt::{self, Told};
 use crate::error::Error;
@@ -106,11 +106,21 @@ fn type_name(fault: &Fault) -> &str {
 
 /// Whether the program or an answer gives a field what it then holds.
 fn says_what_is_there(fault: &Fault, program: &Schema, answers: &Answers) -> bool {
-    let Some((name, field)) = fault.place.split_once('.') else { return false };
-    let declared = program.get(name).is_some_and(|described| {
-        described.fields().any(|known| known.name == field && known.attributes.default.is_some())
+    let name = type_name(fault);
+    let place = &fault.place[name.len()..];
+    // As answers name it: `day`, or `Started.day`.
+    let Some(field) = place.strip_prefix("::").or_else(|| place.strip_prefix('.')) else { return false };
+    let described = program.get(name);
+    let known = described.and_then(|described| match (&described.body, field.split_once('.')) {
+        (Body::Struct(fields), _) => fields.iter().find(|known| known.name == field),
+        (Body::Enum { variants, .. }, Some((variant, field))) => {
+            let variant = variants.iter().find(|known| known.name == variant)?;
+            variant.fields.iter().find(|known| known.name == field)
+        }
+        (Body::Enum { .. }, None) => None,
     });
-    declared || answers.types.get(name).is_some_and(|answers| answers.default.contains_key(field))
+    known.is_some_and(|known| known.attributes.default.is_some())
+        || answers.types.get(name).is_some_and(|answers| answers.default.contains_key(field))
 }
 
 /// What migrations did to a type since it had a layout, the oldest first.
@@ -145,21 +155,40 @@ impl<'h> Since<'h> {
     /// What is not there any more of the program's type.
     fn faults(&self, described: &TypeDescriptor) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (_, told) in &self.0 {
-            if told.is_hooked() {
-                faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
-            }
-            for field in described.fields() {
-                let what = if told.gave_up(&field.name) {
+        if self.0.iter().any(|(_, told)| told.is_hooked()) {
+            faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
+        }
+        for name in names(&described.body) {
+            let joint = if name.starts_with("::") { "" } else { "." };
+            let place = format!("{}{joint}{name}", described.name);
+            // What it is called after each migration.
+            let mut name = name;
+            for (_, told) in &self.0 {
+                let what = if told.gave_up(&name) {
                     "its values were dropped"
-                } else if told.rounded(&field.name) {
+                } else if told.rounded(&name) {
                     "its values were rounded"
                 } else {
+                    if let Some(after) = told.renamed(&name) {
+                        after.clone_into(&mut name);
+                    }
                     continue;
                 };
-                faults.push(Fault { place: format!("{}.{}", described.name, field.name), what: what.into() });
+                faults.push(Fault { place, what: what.into() });
+                break;
             }
         }
         faults
+    }
+}
+
+/// The fields of a type as receipts name them: `day`, or `::Started.day` in a variant.
+fn names(body: &Body) -> Vec<String> {
+    match body {
+        Body::Struct(fields) => fields.iter().map(|field| field.name.clone()).collect(),
+        Body::Enum { variants, .. } => {
+            let fields = variants.iter().flat_map(|variant| variant.fields.iter().map(move |field| (variant, field)));
+            fields.map(|(variant, field)| format!("::{}.{}", variant.name, field.name)).collect()
+        }
     }
 }
