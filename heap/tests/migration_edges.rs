@@ -648,3 +648,169 @@ fn what_hooks_made_is_a_heap_or_nothing_was_made() {
     let numbers: Vec<u64> = heap.read().iter::<wrong::Old>().unwrap().map(|(_, node)| node.number).collect();
     assert_eq!(numbers, [0, 1, 2]);
 }
+
+/// A record that others take by value, and that has a hook as well.
+mod hooked_within {
+    use heap::{OldRecord, Record, Ref, Result, Text, Transaction};
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct OldHolder {
+        pub part: Ref<OldPart>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Part")]
+    pub struct OldPart {
+        pub name: Text,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Holder {
+        pub part: Part,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(hook = grow)]
+    pub struct Part {
+        pub name: Text,
+        pub id: u64,
+        pub grown: u32,
+    }
+
+    fn grow(old: &OldRecord<'_>, _: &mut Transaction<'_>) -> Result<Part> {
+        Ok(Part { name: old.get("name")?, id: old.get("id")?, grown: 1 })
+    }
+}
+
+#[test]
+fn a_record_with_a_hook_is_not_taken_past_it() {
+    use hooked_within::{Holder, OldHolder, OldPart};
+    let folder = Folder::new();
+    let heap = open::<OldHolder>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let name = tx.text("ann").unwrap();
+    let part = tx.insert(OldPart { name, id: 1 }).unwrap();
+    tx.insert(OldHolder { part, id: 2 }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let error = Heap::open_as::<Holder>(folder.heap()).map(drop).unwrap_err();
+    println!("{error}");
+    let heap = open::<OldHolder>(&folder.heap());
+    assert_eq!((heap.stats().records, heap.read().count::<OldPart>().unwrap()), (2, 1));
+}
+
+/// Records that are taken by records that are taken, from tables that change and do not, through lists and options.
+mod nested {
+    use heap::{List, Map, Record, Ref, Text};
+
+    #[derive(Record)]
+    #[record(name = "Top")]
+    pub struct OldTop {
+        pub mids: List<Ref<OldMid>>,
+        pub by_key: Map<u32, Ref<OldMid>>,
+        pub maybe: Option<Ref<OldLeaf>>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Mid")]
+    pub struct OldMid {
+        pub leaf: Ref<OldLeaf>,
+        pub words: List<Text>,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Leaf")]
+    pub struct OldLeaf {
+        pub name: Text,
+        pub count: u32,
+    }
+
+    pub mod new {
+        use heap::{List, Map, Maybe, Record, Text};
+
+        #[derive(Record)]
+        pub struct Top {
+            pub mids: List<Mid>,
+            pub by_key: Map<u32, Mid>,
+            pub maybe: Maybe<Leaf>,
+            pub id: u64,
+        }
+
+        #[derive(Record)]
+        pub struct Mid {
+            pub leaf: Leaf,
+            pub words: List<Text>,
+        }
+
+        #[derive(Record)]
+        pub struct Leaf {
+            pub name: Text,
+            pub count: u64,
+        }
+    }
+}
+
+#[test]
+fn records_are_taken_by_records_that_are_taken() {
+    use nested::{OldLeaf, OldMid, OldTop, new};
+    let folder = Folder::new();
+    let heap = open::<OldTop>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let mut count = 0;
+    let mut leaf = |tx: &mut heap::Transaction<'_>| {
+        count += 1;
+        let name = tx.text(&format!("leaf {count}")).unwrap();
+        tx.insert(OldLeaf { name, count }).unwrap()
+    };
+    for id in 0..30 {
+        let (mids, by_key) = (tx.list().unwrap(), tx.map().unwrap());
+        for key in 0..id % 5 {
+            for is_listed in [true, false] {
+                let words = tx.list().unwrap();
+                let word = tx.text(&format!("word {id} {key}")).unwrap();
+                words.push(&mut tx, word).unwrap();
+                let leaf = leaf(&mut tx);
+                let mid = tx.insert(OldMid { leaf, words }).unwrap();
+                if is_listed {
+                    mids.push(&mut tx, mid).unwrap();
+                } else {
+                    by_key.insert(&mut tx, key, mid).unwrap();
+                }
+            }
+        }
+        let maybe = if id % 2 == 0 { Some(leaf(&mut tx)) } else { None };
+        tx.insert(OldTop { mids, by_key, maybe, id }).unwrap();
+    }
+    // One that nobody takes stays.
+    let alone = leaf(&mut tx);
+    tx.set_root("alone", alone).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    drop(open::<new::Top>(&folder.heap()));
+    let heap = open::<new::Top>(&folder.heap());
+    assert_eq!(heap.stats().records, 31);
+    let read = heap.read();
+    for (_, top) in read.iter::<new::Top>().unwrap() {
+        let mids = &read[top.mids];
+        assert_eq!(mids.len() as u64, top.id % 5);
+        for (key, mid) in mids.iter().enumerate() {
+            let other = top.by_key.get(&read, &(key as u32)).unwrap().unwrap();
+            for mid in [mid, other] {
+                assert_eq!(&read[mid.leaf.name], format!("leaf {}", mid.leaf.count));
+                assert_eq!(&read[read[mid.words][0]], format!("word {} {key}", top.id));
+            }
+        }
+        assert_eq!(top.maybe.as_ref().is_some(), top.id % 2 == 0);
+    }
+    let alone = read.root::<new::Leaf>("alone").unwrap().unwrap();
+    assert_eq!(&read[read[alone].name], format!("leaf {}", read[alone].count));
+    drop(read);
+    drop(heap);
+    heap::rollback(folder.heap()).unwrap();
+    assert_eq!(open::<OldTop>(&folder.heap()).read().count::<OldTop>().unwrap(), 30);
+}

@@ -545,6 +545,22 @@ fn a_type_of_a_former_name_beside_the_renamed_one_is_a_new_one() {
     assert_eq!((read.count::<Person>().unwrap(), read.count::<User>().unwrap()), (1, 0));
 }
 
+/// What people say goes before what the history says.
+#[test]
+fn a_type_that_an_answer_drops_is_not_renamed_back() {
+    use beside::{Person, User};
+    let folder = Folder::new();
+    let heap = open::<User>(&folder.heap());
+    write(&heap, |tx| {
+        let name = tx.text("ann").unwrap();
+        tx.insert(User { name }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Person>(&folder.heap()));
+    let heap = open_answered::<User>(&folder.heap(), "drop_types = [\"Person\"]").unwrap();
+    assert_eq!((heap.read().count::<User>().unwrap(), heap.stats().records), (0, 0));
+}
+
 /// A variant's field is dropped.
 mod payloads {
     use heap::Record;
