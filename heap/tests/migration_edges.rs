@@ -698,7 +698,7 @@ fn a_record_with_a_hook_is_not_taken_past_it() {
     tx.commit().unwrap();
     drop(heap);
     let error = Heap::open_as::<Holder>(folder.heap()).map(drop).unwrap_err();
-    println!("{error}");
+    assert!(error.to_string().contains("holds a Part by value, and only a hook makes those"), "{error}");
     let heap = open::<OldHolder>(&folder.heap());
     assert_eq!((heap.stats().records, heap.read().count::<OldPart>().unwrap()), (2, 1));
 }
@@ -813,4 +813,177 @@ fn records_are_taken_by_records_that_are_taken() {
     drop(heap);
     heap::rollback(folder.heap()).unwrap();
     assert_eq!(open::<OldTop>(&folder.heap()).read().count::<OldTop>().unwrap(), 30);
+}
+
+/// One reference becomes two values.
+mod doubled {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct ByWas {
+        #[record(was = "part")]
+        pub one: super::holding::Inner,
+        #[record(was = "part")]
+        pub two: super::holding::Inner,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct ByFrom {
+        #[record(from = "part")]
+        pub one: super::holding::Inner,
+        #[record(from = "part")]
+        pub two: super::holding::Inner,
+    }
+}
+
+#[test]
+fn a_record_is_not_taken_twice() {
+    let folder = Folder::new();
+    let heap = open::<referring::Holder>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let part = tx.insert(referring::Inner { one: 1, two: 2 }).unwrap();
+    tx.root_or_insert("holder", |_| Ok(referring::Holder { part })).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    for refused in [
+        Heap::open_as::<doubled::ByWas>(folder.heap()).map(drop),
+        Heap::open_as::<doubled::ByFrom>(folder.heap()).map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Refused { .. })));
+    }
+    assert_eq!(open::<referring::Holder>(&folder.heap()).stats().records, 2);
+}
+
+/// A dropped type that comes back while it goes.
+mod recreated {
+    use heap::{List, Record, Text};
+
+    #[derive(Record)]
+    pub struct Keep {
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Gone {
+        pub name: Text,
+        pub words: List<Text>,
+    }
+}
+
+#[test]
+fn a_type_that_is_dropped_may_come_back_in_the_same_migration() {
+    use recreated::{Gone, Keep};
+    let folder = Folder::new();
+    let insert = |tx: &mut heap::Transaction<'_>, name: &str| {
+        let [name, word] = [name, "word"].map(|text| tx.text(text).unwrap());
+        let words = tx.list_from([word]).unwrap();
+        tx.insert(Gone { name, words }).unwrap()
+    };
+    let heap = open::<(Keep, Gone)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(Keep { id: 1 }).unwrap();
+    for number in 0..10 {
+        insert(&mut tx, &format!("old {number}"));
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    for round in 0..3 {
+        let answers = Answers::from_toml("drop_types = [\"Gone\"]").unwrap();
+        let types = Types::of::<Keep>().unwrap().after(move |tx| {
+            assert_eq!(tx.count::<Gone>()?, 0, "they are not reached any more");
+            let gone = insert(tx, &format!("new {round}"));
+            tx.set_root("new", gone)
+        });
+        let options = Options { types: Some(types), answers, ..Options::default() };
+        drop(Heap::open_with(folder.heap(), options).unwrap_or_else(|error| panic!("{error}")));
+        let heap = open::<(Keep, Gone)>(&folder.heap());
+        let read = heap.read();
+        let names: Vec<_> = read.iter::<Gone>().unwrap().map(|(_, gone)| read[gone.name].to_owned()).collect();
+        assert_eq!(names, [format!("new {round}")]);
+        assert_eq!((read.root_names(), heap.stats().records), (vec!["new".to_owned()], 2));
+    }
+    heap::rollback(folder.heap()).unwrap();
+    let heap = open::<(Keep, Gone)>(&folder.heap());
+    let read = heap.read();
+    let (_, gone) = read.iter::<Gone>().unwrap().next().unwrap();
+    assert_eq!((&read[gone.name], &read[read[gone.words][0]]), ("new 1", "word"));
+}
+
+/// A reference moves out of a struct that goes on, and becomes a value.
+mod moved_out {
+    use heap::{Record, Ref};
+
+    #[derive(Record)]
+    pub struct Part {
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Inner")]
+    pub struct Inner {
+        pub part: Ref<Part>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Before {
+        pub inner: Inner,
+        pub id: u32,
+    }
+
+    /// The struct keeps the reference.
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Kept {
+        pub inner: Inner,
+        pub id: u32,
+        #[record(from = "inner.part")]
+        pub part: Part,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Inner")]
+    pub struct Taking {
+        pub part: Part,
+        pub id: u32,
+    }
+
+    /// The struct takes the record too.
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Both {
+        pub inner: Taking,
+        pub id: u32,
+        #[record(from = "inner.part")]
+        pub part: Part,
+    }
+}
+
+/// The reference was copied and its record taken: the one that was left led nowhere, or the record was taken twice and its
+/// slot freed twice.
+#[test]
+fn a_reference_that_is_there_twice_afterwards_takes_nothing() {
+    use moved_out::{Before, Both, Inner, Kept, Part};
+    let folder = Folder::new();
+    let heap = open::<Before>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..10 {
+        let part = tx.insert(Part { number }).unwrap();
+        tx.insert(Before { inner: Inner { part, id: number }, id: number }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    for (name, refused) in [
+        ("kept", Heap::open_as::<Kept>(folder.heap()).map(drop)),
+        ("both", Heap::open_as::<Both>(folder.heap()).map(drop)),
+    ] {
+        assert!(matches!(refused, Err(Error::Refused { .. })), "{name}");
+        assert!(refused.unwrap_err().to_string().contains("it is one of two"), "{name}");
+    }
+    let heap = open::<Before>(&folder.heap());
+    let read = heap.read();
+    assert!(read.iter::<Before>().unwrap().all(|(_, it)| read[it.inner.part].number == it.id));
 }

@@ -544,6 +544,12 @@ impl TableWork {
         region.before.get(slot as usize * stride..).filter(|slot| !slot.is_empty())
     }
 
+    /// Whether a record has become a value already: then its slot is as one that was freed.
+    pub(crate) fn is_taken(&self, tx: &Transaction<'_>, (region, slot): (u32, u32), generation: u32) -> bool {
+        let header = tx.raw.space().region_at(region) + self.new.header(slot as usize) as u64;
+        slot::generation(tx.view().word(header)) != generation
+    }
+
     /// A record has become a value by itself elsewhere, and is no more; `old` are its bytes.
     pub(crate) fn take(&self, tx: &mut Transaction<'_>, (region, slot): (u32, u32), old: &[u8]) {
         let header = tx.raw.space().region_at(region) + self.new.header(slot as usize) as u64;

@@ -340,6 +340,10 @@ impl Outside for Values<'_, '_, '_> {
             if slot::kind(word) != Some(Kind::Record) || slot::generation(word) != generation {
                 return Ok(0);
             }
+            if table.is_taken(self.tx, (region, index), generation) {
+                // A plan that takes a record twice is refused; to free a slot twice would damage the heap.
+                return Ok(0);
+            }
             let old = &old[slot::HEADER as usize..][..job.value().old_size()];
             job.value().run(old, new, self)?;
             table.take(self.tx, (region, index), old);
