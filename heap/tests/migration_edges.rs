@@ -987,3 +987,57 @@ fn a_reference_that_is_there_twice_afterwards_takes_nothing() {
     let read = heap.read();
     assert!(read.iter::<Before>().unwrap().all(|(_, it)| read[it.inner.part].number == it.id));
 }
+
+/// Records of a type that take records of the same type.
+mod chained_values {
+    use heap::{List, Record, Ref};
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct Before {
+        pub next: List<Ref<Before>>,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct After {
+        pub next: List<After>,
+        pub number: u32,
+    }
+}
+
+/// A chain of records that take each other went as deep into the stack as it was long, and the process was aborted.
+#[test]
+fn a_long_chain_of_records_becomes_values_or_is_refused() {
+    use chained_values::{After, Before};
+    for count in [60, 100_000] {
+        let folder = Folder::new();
+        let heap = open::<Before>(&folder.heap());
+        let mut tx = heap.write().unwrap();
+        let mut last = None;
+        for number in 0..count {
+            let next = tx.list_from(last).unwrap();
+            last = Some(tx.insert(Before { next, number }).unwrap());
+        }
+        tx.set_root("first", last.unwrap()).unwrap();
+        tx.commit().unwrap();
+        drop(heap);
+        if count == 100_000 {
+            let refused = Heap::open_as::<After>(folder.heap()).map(drop).unwrap_err().to_string();
+            assert!(refused.contains("values lie in each other in more than 128 levels"), "{refused}");
+            assert_eq!(open::<Before>(&folder.heap()).stats().records, u64::from(count));
+            continue;
+        }
+        let heap = open::<After>(&folder.heap());
+        assert_eq!(heap.stats().records, 1);
+        let read = heap.read();
+        let mut node = &read[read.root::<After>("first").unwrap().unwrap()];
+        let mut numbers = vec![node.number];
+        while let Some(next) = read[node.next].first() {
+            node = next;
+            numbers.push(node.number);
+        }
+        assert_eq!(numbers, (0..count).rev().collect::<Vec<_>>());
+    }
+}

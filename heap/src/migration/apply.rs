@@ -15,7 +15,7 @@ use migrate::{BodyStep, ByteOrder, Conversion, Plan, Programs, Registry, Shape, 
 use super::gate::Passed;
 use super::hook::{Hook, TypedHook};
 use super::old::{OldLayout, OldRecord};
-use super::outside::{Fault, Values};
+use super::outside::{DEEPEST, Fault, Values};
 use super::parallel::in_parallel;
 use super::progress::{OnProgress, Progress};
 use super::receipt;
@@ -304,14 +304,14 @@ impl Migration {
         match &table.how {
             How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
-                conversion.converter().run(old, made, &mut Values { tx, numbers, tables })
+                conversion.converter().run(old, made, &mut Values { tx, numbers, tables, depth: 0 })
             }
             How::Hook(hook, form) => {
                 match (&self.passed.types.hooks(&table.name)[*hook], form, seen) {
                     (Hook::ByName(hook), _, Some(seen)) => lend(tx, |tx| hook.run(&seen, made, tx))?,
                     (Hook::Typed(hook), Seen::Converted(conversion), _) => {
                         let mut bytes = vec![0; conversion.new_size()];
-                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables })?;
+                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables, depth: 0 })?;
                         lend(tx, |tx| hook.run(&bytes, made, tx))?;
                     }
                     (Hook::Typed(hook), Seen::AsTheyAre, _) => lend(tx, |tx| hook.run(old, made, tx))?,
@@ -379,6 +379,10 @@ fn named(fault: Fault, record: RecordName) -> Error {
         Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
         Fault::Unfit(unfit) => Error::Unconverted { record, what: unfit.to_string() },
         Fault::Invalid(fault) => Error::Unconverted { record, what: fault.to_string() },
+        Fault::TooDeep => {
+            let what = format!("values lie in each other in more than {DEEPEST} levels");
+            Error::Unconverted { record, what }
+        }
         Fault::Swapped => {
             let what = "it put another transaction in the place of the migration's".to_owned();
             Error::Hook { record, what }
