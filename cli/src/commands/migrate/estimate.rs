@@ -55,7 +55,7 @@ pub(super) fn shown(time: Duration) -> String {
     if rounded < 9.5 {
         return format!("about {rounded:.1} s");
     }
-    format!("about {}", figures::duration(Duration::from_secs_f64(rounded)))
+    format!("about {}", figures::duration(Duration::try_from_secs_f64(rounded).unwrap_or(Duration::MAX)))
 }
 
 #[cfg(test)]
