@@ -648,3 +648,396 @@ fn what_hooks_made_is_a_heap_or_nothing_was_made() {
     let numbers: Vec<u64> = heap.read().iter::<wrong::Old>().unwrap().map(|(_, node)| node.number).collect();
     assert_eq!(numbers, [0, 1, 2]);
 }
+
+/// A record that others take by value, and that has a hook as well.
+mod hooked_within {
+    use heap::{OldRecord, Record, Ref, Result, Text, Transaction};
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct OldHolder {
+        pub part: Ref<OldPart>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Part")]
+    pub struct OldPart {
+        pub name: Text,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Holder {
+        pub part: Part,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(hook = grow)]
+    pub struct Part {
+        pub name: Text,
+        pub id: u64,
+        pub grown: u32,
+    }
+
+    fn grow(old: &OldRecord<'_>, _: &mut Transaction<'_>) -> Result<Part> {
+        Ok(Part { name: old.get("name")?, id: old.get("id")?, grown: 1 })
+    }
+}
+
+#[test]
+fn a_record_with_a_hook_is_not_taken_past_it() {
+    use hooked_within::{Holder, OldHolder, OldPart};
+    let folder = Folder::new();
+    let heap = open::<OldHolder>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let name = tx.text("ann").unwrap();
+    let part = tx.insert(OldPart { name, id: 1 }).unwrap();
+    tx.insert(OldHolder { part, id: 2 }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let error = Heap::open_as::<Holder>(folder.heap()).map(drop).unwrap_err();
+    assert!(error.to_string().contains("holds a Part by value, and only a hook makes those"), "{error}");
+    let heap = open::<OldHolder>(&folder.heap());
+    assert_eq!((heap.stats().records, heap.read().count::<OldPart>().unwrap()), (2, 1));
+}
+
+/// Records that are taken by records that are taken, from tables that change and do not, through lists and options.
+mod nested {
+    use heap::{List, Map, Record, Ref, Text};
+
+    #[derive(Record)]
+    #[record(name = "Top")]
+    pub struct OldTop {
+        pub mids: List<Ref<OldMid>>,
+        pub by_key: Map<u32, Ref<OldMid>>,
+        pub maybe: Option<Ref<OldLeaf>>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Mid")]
+    pub struct OldMid {
+        pub leaf: Ref<OldLeaf>,
+        pub words: List<Text>,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Leaf")]
+    pub struct OldLeaf {
+        pub name: Text,
+        pub count: u32,
+    }
+
+    pub mod new {
+        use heap::{List, Map, Maybe, Record, Text};
+
+        #[derive(Record)]
+        pub struct Top {
+            pub mids: List<Mid>,
+            pub by_key: Map<u32, Mid>,
+            pub maybe: Maybe<Leaf>,
+            pub id: u64,
+        }
+
+        #[derive(Record)]
+        pub struct Mid {
+            pub leaf: Leaf,
+            pub words: List<Text>,
+        }
+
+        #[derive(Record)]
+        pub struct Leaf {
+            pub name: Text,
+            pub count: u64,
+        }
+    }
+}
+
+#[test]
+fn records_are_taken_by_records_that_are_taken() {
+    use nested::{OldLeaf, OldMid, OldTop, new};
+    let folder = Folder::new();
+    let heap = open::<OldTop>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let mut count = 0;
+    let mut leaf = |tx: &mut heap::Transaction<'_>| {
+        count += 1;
+        let name = tx.text(&format!("leaf {count}")).unwrap();
+        tx.insert(OldLeaf { name, count }).unwrap()
+    };
+    for id in 0..30 {
+        let (mids, by_key) = (tx.list().unwrap(), tx.map().unwrap());
+        for key in 0..id % 5 {
+            for is_listed in [true, false] {
+                let words = tx.list().unwrap();
+                let word = tx.text(&format!("word {id} {key}")).unwrap();
+                words.push(&mut tx, word).unwrap();
+                let leaf = leaf(&mut tx);
+                let mid = tx.insert(OldMid { leaf, words }).unwrap();
+                if is_listed {
+                    mids.push(&mut tx, mid).unwrap();
+                } else {
+                    by_key.insert(&mut tx, key, mid).unwrap();
+                }
+            }
+        }
+        let maybe = if id % 2 == 0 { Some(leaf(&mut tx)) } else { None };
+        tx.insert(OldTop { mids, by_key, maybe, id }).unwrap();
+    }
+    // One that nobody takes stays.
+    let alone = leaf(&mut tx);
+    tx.set_root("alone", alone).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    drop(open::<new::Top>(&folder.heap()));
+    let heap = open::<new::Top>(&folder.heap());
+    assert_eq!(heap.stats().records, 31);
+    let read = heap.read();
+    for (_, top) in read.iter::<new::Top>().unwrap() {
+        let mids = &read[top.mids];
+        assert_eq!(mids.len() as u64, top.id % 5);
+        for (key, mid) in mids.iter().enumerate() {
+            let other = top.by_key.get(&read, &(key as u32)).unwrap().unwrap();
+            for mid in [mid, other] {
+                assert_eq!(&read[mid.leaf.name], format!("leaf {}", mid.leaf.count));
+                assert_eq!(&read[read[mid.words][0]], format!("word {} {key}", top.id));
+            }
+        }
+        assert_eq!(top.maybe.as_ref().is_some(), top.id % 2 == 0);
+    }
+    let alone = read.root::<new::Leaf>("alone").unwrap().unwrap();
+    assert_eq!(&read[read[alone].name], format!("leaf {}", read[alone].count));
+    drop(read);
+    drop(heap);
+    heap::rollback(folder.heap()).unwrap();
+    assert_eq!(open::<OldTop>(&folder.heap()).read().count::<OldTop>().unwrap(), 30);
+}
+
+/// One reference becomes two values.
+mod doubled {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct ByWas {
+        #[record(was = "part")]
+        pub one: super::holding::Inner,
+        #[record(was = "part")]
+        pub two: super::holding::Inner,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct ByFrom {
+        #[record(from = "part")]
+        pub one: super::holding::Inner,
+        #[record(from = "part")]
+        pub two: super::holding::Inner,
+    }
+}
+
+#[test]
+fn a_record_is_not_taken_twice() {
+    let folder = Folder::new();
+    let heap = open::<referring::Holder>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    let part = tx.insert(referring::Inner { one: 1, two: 2 }).unwrap();
+    tx.root_or_insert("holder", |_| Ok(referring::Holder { part })).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    for refused in [
+        Heap::open_as::<doubled::ByWas>(folder.heap()).map(drop),
+        Heap::open_as::<doubled::ByFrom>(folder.heap()).map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Refused { .. })));
+    }
+    assert_eq!(open::<referring::Holder>(&folder.heap()).stats().records, 2);
+}
+
+/// A dropped type that comes back while it goes.
+mod recreated {
+    use heap::{List, Record, Text};
+
+    #[derive(Record)]
+    pub struct Keep {
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    pub struct Gone {
+        pub name: Text,
+        pub words: List<Text>,
+    }
+}
+
+#[test]
+fn a_type_that_is_dropped_may_come_back_in_the_same_migration() {
+    use recreated::{Gone, Keep};
+    let folder = Folder::new();
+    let insert = |tx: &mut heap::Transaction<'_>, name: &str| {
+        let [name, word] = [name, "word"].map(|text| tx.text(text).unwrap());
+        let words = tx.list_from([word]).unwrap();
+        tx.insert(Gone { name, words }).unwrap()
+    };
+    let heap = open::<(Keep, Gone)>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    tx.insert(Keep { id: 1 }).unwrap();
+    for number in 0..10 {
+        insert(&mut tx, &format!("old {number}"));
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    for round in 0..3 {
+        let answers = Answers::from_toml("drop_types = [\"Gone\"]").unwrap();
+        let types = Types::of::<Keep>().unwrap().after(move |tx| {
+            assert_eq!(tx.count::<Gone>()?, 0, "they are not reached any more");
+            let gone = insert(tx, &format!("new {round}"));
+            tx.set_root("new", gone)
+        });
+        let options = Options { types: Some(types), answers, ..Options::default() };
+        drop(Heap::open_with(folder.heap(), options).unwrap_or_else(|error| panic!("{error}")));
+        let heap = open::<(Keep, Gone)>(&folder.heap());
+        let read = heap.read();
+        let names: Vec<_> = read.iter::<Gone>().unwrap().map(|(_, gone)| read[gone.name].to_owned()).collect();
+        assert_eq!(names, [format!("new {round}")]);
+        assert_eq!((read.root_names(), heap.stats().records), (vec!["new".to_owned()], 2));
+    }
+    heap::rollback(folder.heap()).unwrap();
+    let heap = open::<(Keep, Gone)>(&folder.heap());
+    let read = heap.read();
+    let (_, gone) = read.iter::<Gone>().unwrap().next().unwrap();
+    assert_eq!((&read[gone.name], &read[read[gone.words][0]]), ("new 1", "word"));
+}
+
+/// A reference moves out of a struct that goes on, and becomes a value.
+mod moved_out {
+    use heap::{Record, Ref};
+
+    #[derive(Record)]
+    pub struct Part {
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Inner")]
+    pub struct Inner {
+        pub part: Ref<Part>,
+        pub id: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Before {
+        pub inner: Inner,
+        pub id: u32,
+    }
+
+    /// The struct keeps the reference.
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Kept {
+        pub inner: Inner,
+        pub id: u32,
+        #[record(from = "inner.part")]
+        pub part: Part,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Inner")]
+    pub struct Taking {
+        pub part: Part,
+        pub id: u32,
+    }
+
+    /// The struct takes the record too.
+    #[derive(Record)]
+    #[record(name = "Holder")]
+    pub struct Both {
+        pub inner: Taking,
+        pub id: u32,
+        #[record(from = "inner.part")]
+        pub part: Part,
+    }
+}
+
+/// The reference was copied and its record taken: the one that was left led nowhere, or the record was taken twice and its
+/// slot freed twice.
+#[test]
+fn a_reference_that_is_there_twice_afterwards_takes_nothing() {
+    use moved_out::{Before, Both, Inner, Kept, Part};
+    let folder = Folder::new();
+    let heap = open::<Before>(&folder.heap());
+    let mut tx = heap.write().unwrap();
+    for number in 0..10 {
+        let part = tx.insert(Part { number }).unwrap();
+        tx.insert(Before { inner: Inner { part, id: number }, id: number }).unwrap();
+    }
+    tx.commit().unwrap();
+    drop(heap);
+    for (name, refused) in [
+        ("kept", Heap::open_as::<Kept>(folder.heap()).map(drop)),
+        ("both", Heap::open_as::<Both>(folder.heap()).map(drop)),
+    ] {
+        assert!(matches!(refused, Err(Error::Refused { .. })), "{name}");
+        assert!(refused.unwrap_err().to_string().contains("it is one of two"), "{name}");
+    }
+    let heap = open::<Before>(&folder.heap());
+    let read = heap.read();
+    assert!(read.iter::<Before>().unwrap().all(|(_, it)| read[it.inner.part].number == it.id));
+}
+
+/// Records of a type that take records of the same type.
+mod chained_values {
+    use heap::{List, Record, Ref};
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct Before {
+        pub next: List<Ref<Before>>,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Node")]
+    pub struct After {
+        pub next: List<After>,
+        pub number: u32,
+    }
+}
+
+/// A chain of records that take each other went as deep into the stack as it was long, and the process was aborted.
+#[test]
+fn a_long_chain_of_records_becomes_values_or_is_refused() {
+    use chained_values::{After, Before};
+    for count in [60, 100_000] {
+        let folder = Folder::new();
+        let heap = open::<Before>(&folder.heap());
+        let mut tx = heap.write().unwrap();
+        let mut last = None;
+        for number in 0..count {
+            let next = tx.list_from(last).unwrap();
+            last = Some(tx.insert(Before { next, number }).unwrap());
+        }
+        tx.set_root("first", last.unwrap()).unwrap();
+        tx.commit().unwrap();
+        drop(heap);
+        if count == 100_000 {
+            let refused = Heap::open_as::<After>(folder.heap()).map(drop).unwrap_err().to_string();
+            assert!(refused.contains("values lie in each other in more than 128 levels"), "{refused}");
+            assert_eq!(open::<Before>(&folder.heap()).stats().records, u64::from(count));
+            continue;
+        }
+        let heap = open::<After>(&folder.heap());
+        assert_eq!(heap.stats().records, 1);
+        let read = heap.read();
+        let mut node = &read[read.root::<After>("first").unwrap().unwrap()];
+        let mut numbers = vec![node.number];
+        while let Some(next) = read[node.next].first() {
+            node = next;
+            numbers.push(node.number);
+        }
+        assert_eq!(numbers, (0..count).rev().collect::<Vec<_>>());
+    }
+}

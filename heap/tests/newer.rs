@@ -52,7 +52,7 @@ fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
 
 fn refused<S: TypeSet>(path: &Path) -> String {
     let before = std::fs::read(path).unwrap();
-    let error = Heap::open_as::<S>(path).unwrap_err();
+    let error = Heap::open_as::<S>(path).map(drop).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     assert!(std::fs::read(path).unwrap() == before, "a refused heap is the same byte by byte");
     error.to_string()
@@ -388,4 +388,256 @@ fn two_versions_back_need_what_the_newest_one_remembers() {
     let heap = open::<(Task, Job)>(&folder.heap());
     let read = heap.read();
     assert!(read.iter::<Task>().unwrap().all(|(_, task)| read[task.name] == *format!("name {}", task.number)));
+}
+
+mod states {
+    use heap::{Record, Result, Transaction};
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[repr(u8)]
+    pub enum State {
+        Open,
+        Closed,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Old {
+        pub state: State,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", hook = up, down = down)]
+    pub struct New {
+        pub is_open: bool,
+        pub number: u32,
+    }
+
+    fn up(old: &Old, _: &mut Transaction<'_>) -> Result<New> {
+        Ok(New { is_open: old.state == State::Open, number: old.number })
+    }
+
+    fn down(new: &New, _: &mut Transaction<'_>) -> Result<Old> {
+        Ok(Old { state: if new.is_open { State::Open } else { State::Closed }, number: new.number })
+    }
+
+    /// Another program's, with the same names.
+    pub mod other {
+        use heap::Record;
+
+        #[derive(Record, Debug, Clone, Copy, PartialEq)]
+        #[repr(u8)]
+        pub enum State {
+            Closed,
+            Open,
+        }
+
+        #[derive(Record)]
+        #[record(name = "Task")]
+        pub struct Task {
+            pub state: State,
+            pub number: u32,
+        }
+    }
+}
+
+/// An enum without fields was taken for a type that only references name, and its variants were not compared: what a
+/// `down` hook called closed was open for the older program.
+#[test]
+fn a_down_hook_makes_enums_as_they_lie_there() {
+    use states::{New, Old, State, other};
+    let folder = Folder::new();
+    let heap = open::<New>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(New { is_open: true, number: 1 }).unwrap();
+    });
+    drop(heap);
+    let back = |older: Types| {
+        let types = Some(Types::of::<New>().unwrap().back_to(older.schema().clone()).unwrap());
+        Heap::open_with(folder.heap(), Options { types, ..Options::default() })
+    };
+    let refused = back(Types::of::<other::Task>().unwrap()).map(drop);
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    drop(back(Types::of::<Old>().unwrap()).unwrap());
+    let heap = open::<Old>(&folder.heap());
+    assert!(heap.read().iter::<Old>().unwrap().all(|(_, task)| task.state == State::Open));
+}
+
+/// A field is renamed, and later one of the old name is added that has nothing to do with it.
+mod again {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct First {
+        pub size: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Second {
+        #[record(was = "size")]
+        pub len: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("len"))]
+    pub struct Third {
+        #[record(default = 7)]
+        pub size: u32,
+        pub number: u32,
+    }
+}
+
+/// A program that drops a field and adds another was taken for an older one, because its layout was there before: the
+/// value that it drops came back as the other field's.
+#[test]
+fn a_layout_that_comes_back_with_another_meaning_is_asked_about() {
+    use again::{First, Second, Third};
+    for (answer, size) in [("drop = [\"len\"]", 7), ("rename = { len = \"size\" }", 40)] {
+        let folder = Folder::new();
+        let heap = open::<First>(&folder.heap());
+        write(&heap, |tx| {
+            tx.insert(First { size: 40, number: 1 }).unwrap();
+        });
+        drop(heap);
+        drop(open::<Second>(&folder.heap()));
+        let refusal = refused::<Third>(&folder.heap());
+        assert!(refusal.contains("Task.len: the heap is newer than the program"), "{refusal}");
+        assert!(refusal.contains("the len that the program drops was its size"), "{refusal}");
+        let heap = open_answered::<Third>(&folder.heap(), &format!("[Task]\n{answer}")).unwrap();
+        assert_eq!(heap.read().iter::<Third>().unwrap().map(|(_, task)| task.size).collect::<Vec<_>>(), [size]);
+    }
+}
+
+/// A type is renamed, and later there is one of the old name beside it.
+mod beside {
+    use heap::{Record, Text};
+
+    #[derive(Record)]
+    pub struct User {
+        pub name: Text,
+    }
+
+    #[derive(Record)]
+    #[record(was = "User")]
+    pub struct Person {
+        pub name: Text,
+    }
+}
+
+#[test]
+fn a_type_of_a_former_name_beside_the_renamed_one_is_a_new_one() {
+    use beside::{Person, User};
+    let folder = Folder::new();
+    let heap = open::<User>(&folder.heap());
+    write(&heap, |tx| {
+        let name = tx.text("ann").unwrap();
+        tx.insert(User { name }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Person>(&folder.heap()));
+    let heap = open::<(Person, User)>(&folder.heap());
+    let read = heap.read();
+    assert_eq!((read.count::<Person>().unwrap(), read.count::<User>().unwrap()), (1, 0));
+}
+
+/// What people say goes before what the history says.
+#[test]
+fn a_type_that_an_answer_drops_is_not_renamed_back() {
+    use beside::{Person, User};
+    let folder = Folder::new();
+    let heap = open::<User>(&folder.heap());
+    write(&heap, |tx| {
+        let name = tx.text("ann").unwrap();
+        tx.insert(User { name }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Person>(&folder.heap()));
+    let heap = open_answered::<User>(&folder.heap(), "drop_types = [\"Person\"]").unwrap();
+    assert_eq!((heap.read().count::<User>().unwrap(), heap.stats().records), (0, 0));
+}
+
+/// A variant's field is dropped.
+mod payloads {
+    use heap::Record;
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[record(name = "State")]
+    #[repr(u8)]
+    pub enum First {
+        Open,
+        Started { day: u32, hour: u32 },
+    }
+
+    #[derive(Record, Debug, Clone, Copy, PartialEq)]
+    #[record(name = "State")]
+    #[repr(u8)]
+    pub enum Second {
+        Open,
+        Started { day: u32 },
+    }
+}
+
+/// Only the fields of structs were looked for among what was dropped: a variant's came back as zeros.
+#[test]
+fn what_was_dropped_of_a_variant_does_not_come_back_as_nothing() {
+    use payloads::{First, Second};
+    let folder = Folder::new();
+    let heap = open::<First>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(First::Started { day: 1, hour: 2 }).unwrap();
+        tx.insert(First::Open).unwrap();
+    });
+    drop(heap);
+    drop(open_answered::<Second>(&folder.heap(), "[State]\ndrop = [\"Started.hour\"]").unwrap());
+    let refusal = refused::<First>(&folder.heap());
+    assert!(refusal.contains("its values were dropped"), "{refusal}");
+}
+
+/// A field is renamed, and dropped by its new name.
+mod renamed {
+    use heap::Record;
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct First {
+        pub size: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Second {
+        #[record(was = "size")]
+        pub len: u32,
+        pub number: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("len"))]
+    pub struct Third {
+        pub number: u32,
+    }
+}
+
+/// What was dropped was looked for by the name that it had in the program's layout: what had been renamed before came back
+/// as zeros.
+#[test]
+fn what_was_renamed_and_dropped_does_not_come_back_as_nothing() {
+    use renamed::{First, Second, Third};
+    let folder = Folder::new();
+    let heap = open::<First>(&folder.heap());
+    write(&heap, |tx| {
+        tx.insert(First { size: 40, number: 1 }).unwrap();
+    });
+    drop(heap);
+    drop(open::<Second>(&folder.heap()));
+    drop(open::<Third>(&folder.heap()));
+    let refusal = refused::<First>(&folder.heap());
+    assert!(refusal.contains("Task.size: the heap is newer"), "{refusal}");
+    assert!(refusal.contains("its values were dropped"), "{refusal}");
 }

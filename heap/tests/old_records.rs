@@ -573,3 +573,165 @@ fn an_enum_is_read_by_its_variants() {
     let areas: Vec<f64> = read.iter::<new::Shape>().unwrap().map(|(_, shape)| shape.area).collect();
     assert_eq!(areas, [12.0, 9.0, 0.0]);
 }
+
+mod astray {
+    use std::sync::OnceLock;
+
+    use heap::{Heap, List, Map, OldRecord, Record, Result, Transaction};
+
+    use super::together::{Before, after::Part};
+
+    pub static OTHER: OnceLock<&'static Heap> = OnceLock::new();
+
+    #[derive(Record)]
+    #[record(hook = hold)]
+    pub struct Holder {
+        pub parts: List<Part>,
+        pub more: Map<u32, Part>,
+    }
+
+    /// Asks another heap for what this one's record owns.
+    fn hold(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Holder> {
+        let mut other = OTHER.get().unwrap().write()?;
+        let errors = [
+            old.elements::<Before>("parts", &mut other).map(drop).unwrap_err(),
+            old.entries::<u32, Before>("more", &mut other).map(drop).unwrap_err(),
+            old.convert::<List<Part>>("parts", &mut other).map(drop).unwrap_err(),
+            old.convert::<Map<u32, Part>>("more", &mut other).map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(error.to_string().ends_with("cannot be read with another heap's transaction"), "{error}");
+        }
+        Ok(Holder { parts: old.convert("parts", tx)?, more: old.convert("more", tx)? })
+    }
+}
+
+/// What a record owned was looked for in whatever heap the hook's transaction was of, without asking what is there: the
+/// same handle may be that of a text, whose length was then taken for the number of a list's shape, and its characters
+/// for a handle.
+#[test]
+fn old_records_are_not_read_with_another_heaps_transaction() {
+    use heap::Options;
+    use together::{Before, OldHolder, OldPerson};
+    // The same seed makes the same handles.
+    let open = |path: PathBuf| {
+        let options =
+            Options { seed: Some(7), types: Some(heap::Types::of::<OldHolder>().unwrap()), ..Options::default() };
+        Heap::open_with(path, options).unwrap()
+    };
+    let folders = [Folder::new(), Folder::new()];
+    let [heap, other] = [&folders[0], &folders[1]].map(|folder| open(folder.heap()));
+    let mut tx = heap.write().unwrap();
+    let name = tx.text("person").unwrap();
+    let who = tx.insert(OldPerson { name }).unwrap();
+    let (parts, more) = (tx.list().unwrap(), tx.map().unwrap());
+    for count in 0..3 {
+        let [name, value] = ["part", "value"].map(|text| tx.text(text).unwrap());
+        parts.push(&mut tx, Before { count, name }).unwrap();
+        more.insert(&mut tx, count, Before { count, name: value }).unwrap();
+    }
+    tx.insert(OldHolder { parts, more, who, spare: None }).unwrap();
+    tx.commit().unwrap();
+    drop(heap);
+    let mut tx = other.write().unwrap();
+    for len in 0..100 {
+        let name = tx.text(&"x".repeat(len)).unwrap();
+        tx.insert(OldPerson { name }).unwrap();
+    }
+    tx.commit().unwrap();
+    astray::OTHER.set(Box::leak(Box::new(other))).unwrap();
+    let heap = folders[0].open::<astray::Holder>();
+    let read = heap.read();
+    assert!(read.iter::<astray::Holder>().unwrap().all(|(_, holder)| read[holder.parts].len() == 3));
+}
+
+mod bracket {
+    use heap::{OldRecord, Record, Result, Text, Transaction};
+
+    #[derive(Record)]
+    #[record(hook = read)]
+    pub struct Task {
+        pub new: u32,
+    }
+
+    fn read(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Task> {
+        old.elements::<Text>("tags", tx)?;
+        let error = old.get::<Text>("tags[text]").unwrap_err().to_string();
+        assert!(error.contains("no such field"), "{error}");
+        let entries = old.entries::<u32, u64>("counts", tx)?;
+        assert!(old.get::<u32>("counts[u32]").is_err());
+        Ok(Task { new: entries.len() as u32 })
+    }
+}
+
+/// How a list's elements are read was remembered under a name that a path could have: so asked for, the record's first
+/// bytes were taken for an element.
+#[test]
+fn a_path_that_looks_like_a_lists_elements_is_none() {
+    use parts::{First, User};
+    let folder = Folder::new();
+    folder.write::<(First, User)>(|tx| tasks(tx, 3));
+    let heap = folder.open::<bracket::Task>();
+    assert!(heap.read().iter::<bracket::Task>().unwrap().all(|(_, task)| task.new == 1));
+}
+
+/// A struct in a record and in a list, and one of the same name that has fewer fields.
+mod fewer {
+    use heap::{List, Record};
+
+    #[derive(Record, Clone, Copy)]
+    #[record(name = "Spot")]
+    pub struct Spot {
+        pub x: u32,
+        pub y: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Before {
+        pub spot: Spot,
+        pub spots: List<Spot>,
+        pub number: u32,
+    }
+
+    pub mod after {
+        use heap::{List, OldRecord, Record, Result, Transaction};
+
+        #[derive(Record, Clone, Copy)]
+        #[record(name = "Spot")]
+        pub struct Spot {
+            pub x: u32,
+        }
+
+        #[derive(Record)]
+        #[record(hook = read)]
+        pub struct Task {
+            pub count: u32,
+        }
+
+        fn read(old: &OldRecord<'_>, tx: &mut Transaction<'_>) -> Result<Task> {
+            let number = old.get::<u32>("number")?;
+            assert_eq!(old.get::<super::Spot>("spot")?.y, number);
+            let spot = old.get::<Spot>("spot");
+            let spots = old.elements::<Spot>("spots", tx);
+            let made = old.convert::<List<Spot>>("spots", tx);
+            assert_eq!((spot.is_ok(), spots.is_ok()), (number == 0, number == 0));
+            assert!(made.is_err());
+            Ok(Task { count: 1 })
+        }
+    }
+}
+
+#[test]
+fn what_a_narrower_struct_would_lose_is_not_read_as_one() {
+    let folder = Folder::new();
+    folder.write::<fewer::Before>(|tx| {
+        for number in 0..3 {
+            let spot = fewer::Spot { x: 1, y: number };
+            let spots = tx.list_from([spot]).unwrap();
+            tx.insert(fewer::Before { spot, spots, number }).unwrap();
+        }
+    });
+    let heap = folder.open::<fewer::after::Task>();
+    assert_eq!(heap.read().count::<fewer::after::Task>().unwrap(), 3);
+}

@@ -21,6 +21,7 @@ mod model;
 mod names;
 mod question;
 mod secrets;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod then;

@@ -15,7 +15,7 @@ use migrate::{BodyStep, ByteOrder, Conversion, Plan, Programs, Registry, Shape, 
 use super::gate::Passed;
 use super::hook::{Hook, TypedHook};
 use super::old::{OldLayout, OldRecord};
-use super::outside::{Fault, Values};
+use super::outside::{DEEPEST, Fault, Values};
 use super::parallel::in_parallel;
 use super::progress::{OnProgress, Progress};
 use super::receipt;
@@ -254,7 +254,7 @@ impl Migration {
         let program = programs.value(table.shape).expect("a record's shape has a program");
         let mut made = vec![0; program.size()];
         let layout = match table.how {
-            How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers),
+            How::Hook(_, Seen::ByName) => OldLayout::new(&self.passed.plan, table.step, numbers, tx.shared),
             _ => None,
         };
         let mut record = RecordName { type_name: table.name.clone(), number: 0, generation: 0 };
@@ -304,14 +304,14 @@ impl Migration {
         match &table.how {
             How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
-                conversion.converter().run(old, made, &mut Values { tx, numbers, tables })
+                conversion.converter().run(old, made, &mut Values { tx, numbers, tables, depth: 0 })
             }
             How::Hook(hook, form) => {
                 match (&self.passed.types.hooks(&table.name)[*hook], form, seen) {
                     (Hook::ByName(hook), _, Some(seen)) => lend(tx, |tx| hook.run(&seen, made, tx))?,
                     (Hook::Typed(hook), Seen::Converted(conversion), _) => {
                         let mut bytes = vec![0; conversion.new_size()];
-                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables })?;
+                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables, depth: 0 })?;
                         lend(tx, |tx| hook.run(&bytes, made, tx))?;
                     }
                     (Hook::Typed(hook), Seen::AsTheyAre, _) => lend(tx, |tx| hook.run(old, made, tx))?,
@@ -379,6 +379,10 @@ fn named(fault: Fault, record: RecordName) -> Error {
         Fault::Heap(error) => Error::Hook { record, what: error.to_string() },
         Fault::Unfit(unfit) => Error::Unconverted { record, what: unfit.to_string() },
         Fault::Invalid(fault) => Error::Unconverted { record, what: fault.to_string() },
+        Fault::TooDeep => {
+            let what = format!("values lie in each other in more than {DEEPEST} levels");
+            Error::Unconverted { record, what }
+        }
         Fault::Swapped => {
             let what = "it put another transaction in the place of the migration's".to_owned();
             Error::Hook { record, what }
@@ -542,6 +546,12 @@ impl TableWork {
         let region = self.regions.iter().find(|work| work.number == region)?;
         let stride = self.old.stride as usize;
         region.before.get(slot as usize * stride..).filter(|slot| !slot.is_empty())
+    }
+
+    /// Whether a record has become a value already: then its slot is as one that was freed.
+    pub(crate) fn is_taken(&self, tx: &Transaction<'_>, (region, slot): (u32, u32), generation: u32) -> bool {
+        let header = tx.raw.space().region_at(region) + self.new.header(slot as usize) as u64;
+        slot::generation(tx.view().word(header)) != generation
     }
 
     /// A record has become a value by itself elsewhere, and is no more; `old` are its bytes.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use migrate::{Schema, TypeDescriptor};
+use migrate::{Body, Schema, TypeDescriptor};
 
 use super::old::OldRecord;
 use crate::describe::Describer;
@@ -138,8 +138,10 @@ impl Down {
             let known = schema.get(&described.name);
             known.is_some_and(|known| known.without_advice() == described.with_marks_of(known).without_advice())
         };
-        // What references alone name has no fields here.
-        self.made.types.iter().filter(|described| described.fields().next().is_some()).all(is_named)
+        // What references alone name is a struct without fields here; enums without fields are what they are.
+        let is_unknown =
+            |described: &TypeDescriptor| matches!(&described.body, Body::Struct(fields) if fields.is_empty());
+        self.made.types.iter().filter(|described| !is_unknown(described)).all(is_named)
     }
 }
 

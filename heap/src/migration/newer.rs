@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use migrate::{Answers, Fault, Plan, Schema, TypeDescriptor};
+use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor};
 
 use super::receipt::{self, Told};
 use crate::error::Error;
@@ -57,7 +57,8 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     }
     let is_hooked = |name: &str| answers.hooks.contains(name);
     let plan = Plan::between(program, heap);
-    let (renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
+    let (mut renames, mut faults) = plan.way_back(|described| since.contains_key(&*described.name));
+    faults.append(&mut settle(&mut renames, program, answers));
     for (&name, since) in &since {
         let described = program.get(name);
         faults.extend(described.into_iter().flat_map(|described| since.faults(described)));
@@ -75,6 +76,29 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     WayBack { answers: renames, faults, hooked }
 }
 
+/// Takes from the renames what people said otherwise; and what the program says is dropped, which may be another thing of
+/// that name: nobody but a person knows which.
+fn settle(renames: &mut Answers, program: &Schema, answers: &Answers) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let Answers { rename: types, types: fields, .. } = renames;
+    for (name, renames) in fields {
+        let heap_name = types.iter().find(|(_, known)| *known == name).map_or(name, |(heap_name, _)| heap_name);
+        let said = answers.of(name, heap_name);
+        renames
+            .rename
+            .retain(|field, _| !said.is_some_and(|said| said.drop.contains(field) || said.rename.contains_key(field)));
+        let dropped = program.get(name).map_or(&[][..], |described| &described.attributes.dropped);
+        for (field, before) in renames.rename.iter().filter(|(field, _)| dropped.contains(field)) {
+            let what = format!(
+                "the {field} that the program drops was its {before}, which an answer drops \
+                 ({name}: drop = [{field:?}]) or keeps (rename = {{ {field:?} = {before:?} }})"
+            );
+            faults.push(Fault { place: format!("{name}.{field}"), what });
+        }
+    }
+    faults
+}
+
 /// The type that a fault is about.
 fn type_name(fault: &Fault) -> &str {
     fault.place.split(['.', ':']).next().unwrap_or_default()
@@ -82,11 +106,21 @@ fn type_name(fault: &Fault) -> &str {
 
 /// Whether the program or an answer gives a field what it then holds.
 fn says_what_is_there(fault: &Fault, program: &Schema, answers: &Answers) -> bool {
-    let Some((name, field)) = fault.place.split_once('.') else { return false };
-    let declared = program.get(name).is_some_and(|described| {
-        described.fields().any(|known| known.name == field && known.attributes.default.is_some())
+    let name = type_name(fault);
+    let place = &fault.place[name.len()..];
+    // As answers name it: `day`, or `Started.day`.
+    let Some(field) = place.strip_prefix("::").or_else(|| place.strip_prefix('.')) else { return false };
+    let described = program.get(name);
+    let known = described.and_then(|described| match (&described.body, field.split_once('.')) {
+        (Body::Struct(fields), _) => fields.iter().find(|known| known.name == field),
+        (Body::Enum { variants, .. }, Some((variant, field))) => {
+            let variant = variants.iter().find(|known| known.name == variant)?;
+            variant.fields.iter().find(|known| known.name == field)
+        }
+        (Body::Enum { .. }, None) => None,
     });
-    declared || answers.types.get(name).is_some_and(|answers| answers.default.contains_key(field))
+    known.is_some_and(|known| known.attributes.default.is_some())
+        || answers.types.get(name).is_some_and(|answers| answers.default.contains_key(field))
 }
 
 /// What migrations did to a type since it had a layout, the oldest first.
@@ -121,21 +155,40 @@ impl<'h> Since<'h> {
     /// What is not there any more of the program's type.
     fn faults(&self, described: &TypeDescriptor) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (_, told) in &self.0 {
-            if told.is_hooked() {
-                faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
-            }
-            for field in described.fields() {
-                let what = if told.gave_up(&field.name) {
+        if self.0.iter().any(|(_, told)| told.is_hooked()) {
+            faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
+        }
+        for name in names(&described.body) {
+            let joint = if name.starts_with("::") { "" } else { "." };
+            let place = format!("{}{joint}{name}", described.name);
+            // What it is called after each migration.
+            let mut name = name;
+            for (_, told) in &self.0 {
+                let what = if told.gave_up(&name) {
                     "its values were dropped"
-                } else if told.rounded(&field.name) {
+                } else if told.rounded(&name) {
                     "its values were rounded"
                 } else {
+                    if let Some(after) = told.renamed(&name) {
+                        after.clone_into(&mut name);
+                    }
                     continue;
                 };
-                faults.push(Fault { place: format!("{}.{}", described.name, field.name), what: what.into() });
+                faults.push(Fault { place, what: what.into() });
+                break;
             }
         }
         faults
+    }
+}
+
+/// The fields of a type as receipts name them: `day`, or `::Started.day` in a variant.
+fn names(body: &Body) -> Vec<String> {
+    match body {
+        Body::Struct(fields) => fields.iter().map(|field| field.name.clone()).collect(),
+        Body::Enum { variants, .. } => {
+            let fields = variants.iter().flat_map(|variant| variant.fields.iter().map(move |field| (variant, field)));
+            fields.map(|(variant, field)| format!("::{}.{}", variant.name, field.name)).collect()
+        }
     }
 }

@@ -129,10 +129,11 @@ impl<'a> OldRecord<'a> {
         let Some(conversion) = reading.conversion.as_ref().filter(|conversion| !conversion.is_pure()) else {
             return self.get(path);
         };
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         self.layout.check_makes::<T>(conversion).map_err(|why| self.fault(path, why))?;
         let bytes = self.value_at(&reading.steps, path)?;
         let mut made = vec![0; conversion.new_size()];
-        let mut values = Values { tx, numbers: self.layout.numbers, tables: &[] };
+        let mut values = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 };
         let run = conversion.converter().run(bytes, &mut made, &mut values);
         run.map_err(|fault| self.outside_fault::<T>(fault, path, &reading.shape))?;
         reading.value.read(&made).map_err(|fault| self.fault(path, fault.to_string()))
@@ -146,8 +147,9 @@ impl<'a> OldRecord<'a> {
         let (steps, shape) = self.held(path)?;
         let Shape::List(element) = &shape else { return Err(self.fault(path, format!("is {shape}, no list"))) };
         let reading = self.layout.reading_of::<T>(element, path)?;
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
-        let bytes = Values { tx, numbers: self.layout.numbers, tables: &[] }.elements(handle)?;
+        let bytes = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 }.elements(handle)?;
         let size = self.layout.size_of(element);
         bytes.chunks_exact(size).map(|bytes| self.read(&reading, bytes, path)).collect()
     }
@@ -163,8 +165,9 @@ impl<'a> OldRecord<'a> {
         };
         let keys = self.layout.reading_of::<K>(key, path)?;
         let values = self.layout.reading_of::<V>(value, path)?;
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
-        let entries = Values { tx, numbers: self.layout.numbers, tables: &[] }.entries(handle)?;
+        let entries = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 }.entries(handle)?;
         let read =
             entries.iter().map(|(one, other)| Ok((self.read(&keys, one, path)?, self.read(&values, other, path)?)));
         read.collect()

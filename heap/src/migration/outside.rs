@@ -20,6 +20,9 @@ use crate::raw::Value;
 use crate::sorted::{self, SortedHeader, SortedKind};
 use crate::transaction::Transaction;
 
+/// In how many levels lists, maps and records may lie in each other that are made anew: each takes some of the stack.
+pub(crate) const DEEPEST: u32 = 128;
+
 /// Why a record could not be converted.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -27,6 +30,8 @@ pub(crate) enum Fault {
     Unfit(Unfit),
     /// The heap, or the hook, refused.
     Heap(Error),
+    /// Values lie in each other in too many levels.
+    TooDeep,
     /// What was made is no value of its type.
     Invalid(ValueFault),
     /// The hook put another transaction in the place of the one that it was lent.
@@ -54,6 +59,8 @@ pub(crate) struct Values<'t, 'h, 'n> {
     pub(crate) numbers: &'n HashMap<Shape, u32>,
     /// The tables that are rewritten, for conversions that take records.
     pub(crate) tables: &'n [TableWork],
+    /// In how many others lies what is being made.
+    pub(crate) depth: u32,
 }
 
 /// The parts of one entry.
@@ -215,6 +222,17 @@ impl Values<'_, '_, '_> {
         Ok(state.handle_bits(raw.view(), table, header))
     }
 
+    /// Goes one level down.
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.depth == DEEPEST {
+            return Err(Fault::TooDeep);
+        }
+        self.depth += 1;
+        let made = run(self);
+        self.depth -= 1;
+        made
+    }
+
     fn converted(&mut self, converter: Converter<'_>, old: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut new = vec![0; converter.new_size()];
         converter.run(old, &mut new, self)?;
@@ -273,6 +291,20 @@ impl Outside for Values<'_, '_, '_> {
     }
 
     fn convert(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Fault> {
+        self.deeper(|values| values.convert_value(job, handle))
+    }
+
+    fn make(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Fault> {
+        self.deeper(|values| values.make_value(job, old))
+    }
+
+    fn take(&mut self, job: Job<'_>, handle: u64, new: &mut [u8]) -> Result<usize, Fault> {
+        self.deeper(|values| values.take_value(job, handle, new))
+    }
+}
+
+impl Values<'_, '_, '_> {
+    fn convert_value(&mut self, job: Job<'_>, handle: u64) -> Result<u64, Fault> {
         match (job.kind(), job.new_shape()) {
             (JobKind::MapToList, Shape::List(element)) => {
                 let (key, value) = (job.key().expect("an entry's job converts keys"), job.value());
@@ -317,7 +349,7 @@ impl Outside for Values<'_, '_, '_> {
         }
     }
 
-    fn make(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Fault> {
+    fn make_value(&mut self, job: Job<'_>, old: &[u8]) -> Result<u64, Fault> {
         let new = self.converted(job.value(), old)?;
         match job.new_shape() {
             Shape::List(element) => Ok(self.list(element, &new, 1)?),
@@ -325,7 +357,7 @@ impl Outside for Values<'_, '_, '_> {
         }
     }
 
-    fn take(&mut self, job: Job<'_>, handle: u64, new: &mut [u8]) -> Result<usize, Fault> {
+    fn take_value(&mut self, job: Job<'_>, handle: u64, new: &mut [u8]) -> Result<usize, Fault> {
         if job.kind() == JobKind::FromList {
             let old = self.elements(handle)?;
             let count = old.len() / job.value().old_size();
@@ -338,6 +370,10 @@ impl Outside for Values<'_, '_, '_> {
         if let Some((table, old)) = self.tables.iter().find_map(|table| Some((table, table.before(region, index)?))) {
             let word = u64::from_ne_bytes(old[..8].try_into().expect("a slot begins with its header"));
             if slot::kind(word) != Some(Kind::Record) || slot::generation(word) != generation {
+                return Ok(0);
+            }
+            if table.is_taken(self.tx, (region, index), generation) {
+                // A plan that takes a record twice is refused; to free a slot twice would damage the heap.
                 return Ok(0);
             }
             let old = &old[slot::HEADER as usize..][..job.value().old_size()];

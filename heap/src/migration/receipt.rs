@@ -80,6 +80,13 @@ impl<'r> Told<'r> {
         })
     }
 
+    /// The name that a field then had, where it was another one.
+    pub(crate) fn renamed(self, field: &str) -> Option<&'r str> {
+        let starts = format!("~ {field}{ARROW}");
+        let rest = self.0.census.iter().find_map(|line| line.strip_prefix(&*starts))?;
+        rest.split(' ').next()
+    }
+
     /// Whether values of a field were rounded.
     pub(crate) fn rounded(self, field: &str) -> bool {
         let starts = format!("~ {field} ");

@@ -8,7 +8,7 @@ use super::answers::{Answers, TypeAnswers};
 use super::model::{BodyStep, Check, CheckKind, Plan, Ruling, TypeStep, VariantStep, Verdict};
 use super::names::{Clash, Matched, Named, Said, match_names};
 use super::question::{Choice, Fault, Question, joined, key, quoted};
-use super::{bytes, secrets};
+use super::{bytes, secrets, takes};
 use crate::layout::TypeIndex;
 use crate::schema::{Body, Schema, Shape, TypeDescriptor, Variant};
 
@@ -166,6 +166,7 @@ impl<'a> Planner<'a> {
         self.type_clashes();
         bytes::find_rewritten(&mut types, &self.old, &self.new);
         self.hooks_by_value(&types);
+        takes::refuse(&mut self, &types);
         secrets::ask(&mut self, &types);
         Plan {
             types,

@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::migration::change::{self, Change};
 use crate::raw::ValueReader;
+use crate::shared::Shared;
+use crate::transaction::Transaction;
 
 /// The name of the structs that hold what is stored and what is asked for; no type can be declared under it.
 const HOLDER: &str = "?";
@@ -33,14 +35,16 @@ pub(crate) struct OldLayout<'p> {
     pub(super) change: Change,
     /// Numbers of the new registry's shapes.
     pub(super) numbers: &'p HashMap<Shape, u32>,
+    /// The heap that is migrated.
+    heap: &'p Shared,
     /// New names of old types.
     renames: BTreeMap<String, String>,
     /// What is found out for one record serves all others.
     readings: RefCell<Readings>,
 }
 
-/// By type and path, each a `Rc<Reading<T>>`.
-type Readings = HashMap<TypeId, HashMap<String, Rc<dyn Any>>>;
+/// By type and path, each a `Rc<Reading<T>>`; those of parts by the path and their shape.
+type Readings = HashMap<TypeId, HashMap<(String, Option<Shape>), Rc<dyn Any>>>;
 
 /// How the values at a place become `T`s.
 pub(super) struct Reading<T> {
@@ -54,7 +58,7 @@ pub(super) struct Reading<T> {
 
 impl<'p> OldLayout<'p> {
     /// The old layout of the step at this position, where there is one.
-    pub(crate) fn new(plan: &'p Plan, step: usize, numbers: &'p HashMap<Shape, u32>) -> Option<Self> {
+    pub(crate) fn new(plan: &'p Plan, step: usize, numbers: &'p HashMap<Shape, u32>, heap: &'p Shared) -> Option<Self> {
         let described = plan.types[step].old?;
         Some(Self {
             plan,
@@ -62,9 +66,16 @@ impl<'p> OldLayout<'p> {
             fingerprint: plan.old.types[described].fingerprint(&plan.old).0,
             change: Change::of(&change::without_hooks(plan), step),
             numbers,
+            heap,
             renames: change::renames(plan),
             readings: RefCell::default(),
         })
+    }
+
+    /// What an old record owns is looked for without asking what it is, so in the heap that was verified, and in no other.
+    pub(super) fn check_heap(&self, tx: &Transaction<'_>) -> Result<(), String> {
+        let is_same = std::ptr::eq(self.heap, tx.shared);
+        if is_same { Ok(()) } else { Err("cannot be read with another heap's transaction".to_owned()) }
     }
 
     pub(super) fn described(&self) -> &TypeDescriptor {
@@ -97,7 +108,7 @@ impl<'p> OldLayout<'p> {
 
     /// How the field at this path is read as a `T`.
     pub(super) fn reading<T: Field>(&self, path: &str) -> Result<Rc<Reading<T>>> {
-        self.remembered(path, || {
+        self.remembered(path, None, || {
             let place = self.place(path)?;
             self.read_as::<T>(place)
         })
@@ -105,26 +116,29 @@ impl<'p> OldLayout<'p> {
 
     /// How parts of the field at this path, of this shape, are read as `T`s.
     pub(super) fn reading_of<T: Field>(&self, shape: &Shape, path: &str) -> Result<Rc<Reading<T>>> {
-        // The mark is in no path, and a map's key and value are told apart by what they are.
-        self.remembered(&format!("{path}[{shape}]"), || {
+        // A map's key and value are told apart by what they are.
+        self.remembered(path, Some(shape), || {
             self.read_as::<T>(Place { steps: Steps::default(), shape: shape.clone() })
         })
     }
 
     fn remembered<T: Field>(
         &self,
-        key: &str,
+        path: &str,
+        part: Option<&Shape>,
         make: impl FnOnce() -> Result<Reading<T>, String>,
     ) -> Result<Rc<Reading<T>>> {
-        let known = self.readings.borrow().get(&TypeId::of::<T>()).and_then(|by_path| by_path.get(key)).cloned();
+        let key = (path.to_owned(), part.cloned());
+        let known = self.readings.borrow().get(&TypeId::of::<T>()).and_then(|by_path| by_path.get(&key)).cloned();
         if let Some(reading) = known.and_then(|known| known.downcast::<Reading<T>>().ok()) {
             return Ok(reading);
         }
-        let joint = if key.is_empty() || key.starts_with("::") { "" } else { "." };
-        let field = || format!("{}{joint}{key}", self.described().name);
+        let joint = if path.is_empty() || path.starts_with("::") { "" } else { "." };
+        let part = part.map_or_else(String::new, |shape| format!("[{shape}]"));
+        let field = || format!("{}{joint}{path}{part}", self.described().name);
         let reading = Rc::new(make().map_err(|why| Error::OldField { field: field(), why })?);
         let mut readings = self.readings.borrow_mut();
-        readings.entry(TypeId::of::<T>()).or_default().insert(key.to_owned(), Rc::<Reading<T>>::clone(&reading));
+        readings.entry(TypeId::of::<T>()).or_default().insert(key, Rc::<Reading<T>>::clone(&reading));
         Ok(reading)
     }
 
