@@ -735,3 +735,97 @@ fn what_a_narrower_struct_would_lose_is_not_read_as_one() {
     let heap = folder.open::<fewer::after::Task>();
     assert_eq!(heap.read().count::<fewer::after::Task>().unwrap(), 3);
 }
+
+mod noted {
+    use heap::Record;
+
+    #[derive(Record)]
+    pub struct Task {
+        pub id: u32,
+        pub place: Place,
+        pub note: u64,
+    }
+
+    #[derive(Record)]
+    pub struct Place {
+        pub x: u32,
+        pub floor: u32,
+    }
+}
+
+/// A hook that was written for another layout was run on records of this one, and what its old type has no field for was
+/// lost without a word: here the note, and the floor.
+mod half_seen {
+    use heap::{Record, Result, Transaction};
+
+    #[derive(Record)]
+    #[record(hook = from_before)]
+    pub struct Task {
+        pub id: u64,
+        pub x: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task")]
+    pub struct Before {
+        pub id: u32,
+        pub place: Place,
+    }
+
+    #[derive(Record)]
+    pub struct Place {
+        pub x: u32,
+    }
+
+    fn from_before(old: &Before, _: &mut Transaction<'_>) -> Result<Task> {
+        Ok(Task { id: old.id.into(), x: old.place.x })
+    }
+}
+
+/// The same, by a program that says so.
+mod said {
+    use heap::{Record, Result, Transaction};
+
+    #[derive(Record)]
+    #[record(hook = from_before)]
+    pub struct Task {
+        pub id: u64,
+        pub x: u32,
+    }
+
+    #[derive(Record)]
+    #[record(name = "Task", dropped("note"))]
+    pub struct Before {
+        pub id: u32,
+        pub place: Place,
+    }
+
+    #[derive(Record)]
+    #[record(dropped("floor"))]
+    pub struct Place {
+        pub x: u32,
+    }
+
+    fn from_before(old: &Before, _: &mut Transaction<'_>) -> Result<Task> {
+        Ok(Task { id: old.id.into(), x: old.place.x })
+    }
+}
+
+#[test]
+fn what_a_hook_is_not_shown_is_not_lost_unless_it_says_so() {
+    let folder = Folder::new();
+    folder.write::<noted::Task>(|tx| {
+        let place = noted::Place { x: 3, floor: 9 };
+        let task = tx.insert(noted::Task { id: 7, place, note: 5 }).unwrap();
+        tx.set_root("task", task).unwrap();
+    });
+    let before = std::fs::read(folder.heap()).unwrap();
+    let refused = Heap::open_as::<half_seen::Task>(folder.heap()).unwrap_err().to_string();
+    assert!(refused.contains("Task.note") || refused.contains("Place.floor"), "{refused}");
+    assert!(refused.contains("dropped("), "{refused}");
+    assert!(std::fs::read(folder.heap()).unwrap() == before);
+    let heap = folder.open::<said::Task>();
+    let read = heap.read();
+    let task = &read[read.root::<said::Task>("task").unwrap().unwrap()];
+    assert_eq!((task.id, task.x), (7, 3));
+}

@@ -10,7 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use migrate::{BodyStep, ByteOrder, Conversion, Plan, Programs, Registry, Shape, TypeDescriptor, Unfit, ValueFault};
+use migrate::{
+    BodyStep, ByteOrder, Conversion, Plan, Programs, Question, Registry, Shape, TypeDescriptor, Unfit, ValueFault,
+};
 
 use super::gate::Passed;
 use super::hook::{Hook, TypedHook};
@@ -465,8 +467,7 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
     let (old, new) = (type_step.old.expect("a hook has an old type"), type_step.new.expect("and a new one"));
     let (old, new) = (&plan.old.types[old], &plan.new.types[new]);
     let mut refusal = None;
-    let mut by_name = None;
-    let mut converted = Vec::new();
+    let (mut by_name, mut converted) = (None, None);
     for (number, hook) in types.hooks(&new.name).iter().enumerate() {
         let Hook::Typed(hook) = hook else {
             by_name.get_or_insert(number);
@@ -474,17 +475,17 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
         };
         match seen_as(plan, old, hook) {
             // The heap's own layout, whatever else would do.
-            Some(Ok((Seen::AsTheyAre, _))) => return Ok(How::Hook(number, Seen::AsTheyAre)),
-            Some(Ok((seen, asks))) => converted.push((asks, number, seen)),
+            Some(Ok(Seen::AsTheyAre)) => return Ok(How::Hook(number, Seen::AsTheyAre)),
+            Some(Ok(seen)) => {
+                converted.get_or_insert((number, seen));
+            }
             Some(Err(why)) => refusal = Some(why),
             None => {}
         }
     }
-    // One that is shown all there is comes first, then one that asks for itself, then one that is shown less.
-    converted.sort_by_key(|&(asks, number, _)| (asks, number));
-    match (converted.into_iter().next(), by_name) {
-        (Some((Asks::Nothing, number, seen)), _) | (Some((_, number, seen)), None) => Ok(How::Hook(number, seen)),
-        (_, Some(number)) => Ok(How::Hook(number, Seen::ByName)),
+    match (converted, by_name) {
+        (Some((number, seen)), _) => Ok(How::Hook(number, seen)),
+        (None, Some(number)) => Ok(How::Hook(number, Seen::ByName)),
         (None, None) => {
             let why = format!(
                 "the old type of its hook is not the heap's {} as it is{}",
@@ -496,16 +497,8 @@ fn how(plan: &Plan, types: &Types, step: usize) -> Result<How> {
     }
 }
 
-/// Whether the rules would ask anything, were they to lead from the heap's records to a hook's old type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Asks {
-    Nothing,
-    /// What becomes of a field that the old type does not have, for instance.
-    Something,
-}
-
 /// As what a hook sees the heap's records; none where its old type is another one, and why not where it cannot.
-fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result<(Seen, Asks), String>> {
+fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result<Seen, String>> {
     let mut target = hook.old.clone();
     // The hook's old type takes the name of the heap's; what only stood for that name makes room.
     target.types.retain(|described| described.name == hook.name || described.name != old.name);
@@ -519,15 +512,39 @@ fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result
         step.old.is_some_and(|number| before.old.types[number].name == old.name) && step.new.is_some()
     })?;
     if !before.types[step].rewritten {
-        return Some(Ok((Seen::AsTheyAre, Asks::Nothing)));
+        return Some(Ok(Seen::AsTheyAre));
     }
-    let asks = before.questions.iter().any(|question| question.step == step);
-    let asks = if asks { Asks::Something } else { Asks::Nothing };
+    // A value that the hook is not shown would be lost without a word.
+    let held = held_by_value(&before, step);
+    let unsaid = before.questions.iter().find(|it| held.contains(&it.step) && it.rule != Question::SECRET);
+    if let Some(question) = unsaid {
+        let said = question.choices.iter().filter_map(|choice| choice.code.as_deref());
+        let said: Vec<&str> = said.collect();
+        let code = if said.is_empty() { String::new() } else { format!("; say there: {}", said.join(" or ")) };
+        return Some(Err(format!("{}: {}{code}", question.place, question.what)));
+    }
     Some(match Conversion::of_type(&before, step, ByteOrder::NATIVE) {
-        Ok(conversion) if conversion.is_pure() => Ok((Seen::Converted(conversion), asks)),
+        Ok(conversion) if conversion.is_pure() => Ok(Seen::Converted(conversion)),
         Ok(_) => Err("values outside its records would have to be made anew before the hook".to_owned()),
         Err(error) => Err(error.to_string()),
     })
+}
+
+/// The steps of a plan that lead from a type and from all that lies in it by value.
+fn held_by_value(plan: &Plan, step: usize) -> Vec<usize> {
+    let mut all = vec![step];
+    let mut next = 0;
+    while let Some(&step) = all.get(next) {
+        next += 1;
+        let Some(old) = plan.types[step].old else { continue };
+        for name in plan.old.types[old].held() {
+            let held = plan.types.iter().position(|it| it.old.is_some_and(|old| plan.old.types[old].name == name));
+            if let Some(held) = held.filter(|held| !all.contains(held)) {
+                all.push(held);
+            }
+        }
+    }
+    all
 }
 
 /// Has as much memory mapped in a region as the longer of its old and new form needs.
