@@ -11,6 +11,7 @@ mod apply;
 mod change;
 mod gate;
 mod hook;
+mod how;
 mod newer;
 mod old;
 mod outside;
