@@ -151,7 +151,7 @@ fn plan_types(
     };
     let mut answers = answers.clone();
     answers.hooks.extend(types.hooked().map(str::to_owned));
-    let mut way_back = newer::way_back(catalog.history(), &old, types.schema(), &answers);
+    let mut way_back = newer::way_back(catalog.history(), &old, types.schema(), &answers, is_live);
     let said = std::mem::replace(&mut answers, std::mem::take(&mut way_back.answers));
     answers.add(said);
     let merged = registry::merged(&old, types.schema(), &answers, is_live)?;

@@ -5,7 +5,8 @@
 //! where one of them left nothing to come back to, the heap is refused, unless the program says what is to be there: by
 //! a hook, or by a default.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor};
@@ -40,8 +41,15 @@ impl WayBack {
     }
 }
 
-/// The way from a heap's types back to a program's, for those that the heap had once; `answers` are what people said.
-pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answers: &Answers) -> WayBack {
+/// The way from a heap's types back to a program's, for those that the heap had once; `answers` are what people said, and
+/// `is_live` says whether the heap has records of a type.
+pub(crate) fn way_back(
+    history: &History,
+    heap: &Schema,
+    program: &Schema,
+    answers: &Answers,
+    is_live: impl Fn(&str) -> bool,
+) -> WayBack {
     let since: BTreeMap<&str, Since<'_>> = program
         .types
         .iter()
@@ -63,7 +71,13 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
         let described = program.get(name);
         faults.extend(described.into_iter().flat_map(|described| since.faults(described)));
     }
-    faults.retain(|fault| !is_hooked(type_name(fault)) && !says_what_is_there(fault, program, answers));
+    // What no record holds, or only such as a hook makes, need not be brought back.
+    let name_now = |name: &str| {
+        let now = renames.rename.iter().find(|(_, program_name)| *program_name == name);
+        now.map_or(name, |(heap_name, _)| heap_name).to_owned()
+    };
+    let converted = held_by_value(program, |name| !is_hooked(name) && is_live(&name_now(name)));
+    faults.retain(|fault| converted.contains(type_name(fault)) && !says_what_is_there(fault, program, answers));
     faults.sort_by(|one, other| one.place.cmp(&other.place));
     faults.dedup_by(|one, other| one.place == other.place);
     for fault in &mut faults {
@@ -74,6 +88,18 @@ pub(crate) fn way_back(history: &History, heap: &Schema, program: &Schema, answe
     let hooked = since.iter().filter(|(name, _)| is_hooked(name));
     let hooked = hooked.map(|(&name, since)| (name.to_owned(), since.to_string())).collect();
     WayBack { answers: renames, faults, hooked }
+}
+
+/// The types that `is_first`, and all that lie in them by value.
+fn held_by_value(schema: &Schema, is_first: impl Fn(&str) -> bool) -> BTreeSet<&str> {
+    let mut all = BTreeSet::new();
+    let mut open: Vec<&str> = schema.types.iter().map(|it| &*it.name).filter(|name| is_first(name)).collect();
+    while let Some(name) = open.pop() {
+        if all.insert(name) {
+            open.extend(schema.get(name).into_iter().flat_map(TypeDescriptor::held));
+        }
+    }
+    all
 }
 
 /// Takes from the renames what people said otherwise; and what the program says is dropped, which may be another thing of
@@ -176,6 +202,31 @@ impl<'h> Since<'h> {
                 };
                 faults.push(Fault { place, what: what.into() });
                 break;
+            }
+        }
+        faults.extend(self.merged(described));
+        faults
+    }
+
+    /// Variants whose values became another one's: nobody knows any more which were which.
+    fn merged(&self, described: &TypeDescriptor) -> Vec<Fault> {
+        let Body::Enum { variants, .. } = &described.body else { return Vec::new() };
+        let mut names_now: BTreeMap<String, &str> = BTreeMap::new();
+        let mut faults = Vec::new();
+        for variant in variants {
+            let mut now = variant.name.clone();
+            for (_, told) in &self.0 {
+                if let Some(after) = told.renamed(&format!("::{now}")) {
+                    after.clone_into(&mut now);
+                }
+            }
+            let place = || format!("{}::{}", described.name, variant.name);
+            match names_now.entry(now) {
+                Entry::Vacant(entry) => drop(entry.insert(&variant.name)),
+                Entry::Occupied(entry) => {
+                    let what = format!("its values and those of {} became the same", entry.get());
+                    faults.push(Fault { place: place(), what });
+                }
             }
         }
         faults
