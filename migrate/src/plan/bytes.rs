@@ -382,16 +382,20 @@ pub(super) fn types_by_value(types: &[TypeStep]) -> Vec<Vec<usize>> {
 }
 
 fn types_of_cast(cast: &Cast, held: &mut Vec<usize>) {
-    let mut open = vec![cast];
-    while let Some(cast) = open.pop() {
-        if let Cast::Type(step) = cast {
-            held.push(*step);
-        }
-        open.extend(cast.parts().into_iter().flatten());
-    }
+    held.extend(cast.all().filter_map(|part| if let Cast::Type(step) = part { Some(*step) } else { None }));
 }
 
 impl Cast {
+    /// The cast and those of all its parts, however deep.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Self> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            let cast = open.pop()?;
+            open.extend(cast.parts().into_iter().flatten());
+            Some(cast)
+        })
+    }
+
     /// The casts of the parts.
     pub(super) fn parts(&self) -> [Option<&Self>; 2] {
         match self {

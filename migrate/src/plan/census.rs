@@ -158,11 +158,7 @@ impl<'a> Census<'a> {
 
     /// What the checks of a cast and of its parts proved.
     fn proved(&self, cast: &Cast, notes: &mut Vec<String>) {
-        let mut open = vec![cast];
-        while let Some(cast) = open.pop() {
-            self.note(cast.check(), notes);
-            open.extend(cast.parts().into_iter().flatten());
-        }
+        cast.all().for_each(|part| self.note(part.check(), notes));
     }
 
     fn note(&self, check: Option<usize>, notes: &mut Vec<String>) {

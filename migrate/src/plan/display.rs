@@ -411,26 +411,22 @@ impl<'a> Shown<'a> {
     /// What the checks of a cast say.
     fn cast_note(&self, cast: &Cast) -> String {
         let mut note = String::new();
-        let mut open = vec![cast];
-        while let Some(cast) = open.pop() {
-            if let Some(number) = cast.check() {
-                let check = &self.plan.checks[number];
-                let found = self.findings.and_then(|findings| findings.checks.get(number));
-                let live = self.live.get(check.record).copied().unwrap_or(true);
-                match found {
-                    Some(finding) if finding.failed > 0 && live => {
-                        let text = Found(check.kind, finding).to_string();
-                        add(&mut note, &text);
-                        if check.waived {
-                            add(&mut note, "accepted");
-                        }
+        for number in cast.all().filter_map(Cast::check) {
+            let check = &self.plan.checks[number];
+            let found = self.findings.and_then(|findings| findings.checks.get(number));
+            let live = self.live.get(check.record).copied().unwrap_or(true);
+            match found {
+                Some(finding) if finding.failed > 0 && live => {
+                    let text = Found(check.kind, finding).to_string();
+                    add(&mut note, &text);
+                    if check.waived {
+                        add(&mut note, "accepted");
                     }
-                    Some(_) => {}
-                    None if check.waived => add(&mut note, "the nearest value is taken"),
-                    None => add(&mut note, check.kind.condition()),
                 }
+                Some(_) => {}
+                None if check.waived => add(&mut note, "the nearest value is taken"),
+                None => add(&mut note, check.kind.condition()),
             }
-            open.extend(cast.parts().into_iter().flatten());
         }
         note
     }

@@ -177,8 +177,7 @@ impl<'a> Lost<'a> {
     }
 
     fn cast(&mut self, cast: &Cast, place: &str) {
-        let mut open = vec![cast];
-        while let Some(cast) = open.pop() {
+        for cast in cast.all() {
             if cast.check().is_some_and(|check| self.plan.checks[check].waived) {
                 self.fault(place.to_owned(), "it was rounded");
             }
@@ -190,7 +189,6 @@ impl<'a> Lost<'a> {
                 Cast::Unanswered => self.unanswered(place.to_owned(), "nobody says how it is converted"),
                 _ => {}
             }
-            open.extend(cast.parts().into_iter().flatten());
         }
     }
 }

@@ -70,15 +70,11 @@ impl Takes<'_> {
     }
 
     fn takes(&self, cast: &Cast) -> bool {
-        let mut takes = false;
-        each_part(cast, |part| {
-            takes |= match part {
-                Cast::FromReference { .. } => true,
-                Cast::Type(step) => self.taking[*step],
-                _ => false,
-            };
-        });
-        takes
+        cast.all().any(|part| match part {
+            Cast::FromReference { .. } => true,
+            Cast::Type(step) => self.taking[*step],
+            _ => false,
+        })
     }
 }
 
@@ -93,12 +89,12 @@ fn taking(types: &[TypeStep]) -> Vec<bool> {
             BodyStep::Enum(steps) => steps.iter().flat_map(|step| &step.fields.made).collect(),
             _ => continue,
         };
-        for (_, cast) in made.into_iter().flat_map(sources) {
-            each_part(cast, |part| match part {
+        for part in made.into_iter().flat_map(sources).flat_map(|(_, cast)| cast.all()) {
+            match part {
                 Cast::FromReference { .. } => taking[number] = true,
                 Cast::Type(inner) => around[*inner].push(number),
                 _ => {}
-            });
+            }
         }
     }
     let mut open: Vec<usize> = (0..types.len()).filter(|&number| taking[number]).collect();
@@ -118,14 +114,5 @@ fn sources(made: &FieldStep) -> Vec<(&[usize], &Cast)> {
         Source::Field { path, cast } => vec![(path, cast)],
         Source::Gathered(inner) => inner.made.iter().flat_map(sources).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// Shows a cast and all its parts.
-fn each_part<'c>(cast: &'c Cast, mut show: impl FnMut(&'c Cast)) {
-    let mut open = vec![cast];
-    while let Some(cast) = open.pop() {
-        show(cast);
-        open.extend(cast.parts().into_iter().flatten());
     }
 }
