@@ -38,7 +38,7 @@ pub use path::field_path;
 pub use plan::{
     Answers, AnswersError, BodyStep, Cast, Change, Check, CheckKind, Choice, Dropped, Failure, Fault, FieldStep,
     Fields, Finding, Findings, MAX_ANSWERS, Offender, Plan, Question, Refusal, Ruling, Source, TypeAnswers, TypeStep,
-    Value, VariantStep, Verdict,
+    Value, VariantStep, Verdict, joined,
 };
 pub use program::{EntryProgram, HandleAt, HandleRun, Presence, Program, Programs, Target, ValueFault};
 pub use schema::{

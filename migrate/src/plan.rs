@@ -33,4 +33,4 @@ pub use model::{
     BodyStep, Cast, Check, CheckKind, Dropped, FieldStep, Fields, Plan, Ruling, Source, TypeStep, Value, VariantStep,
     Verdict,
 };
-pub use question::{Choice, Fault, Question};
+pub use question::{Choice, Fault, Question, joined};

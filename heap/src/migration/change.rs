@@ -71,27 +71,9 @@ impl Change {
             self.added.push(Part { name: format!("{}{}", new.1, field.name), shape: Some(field.shape.clone()) });
         }
         for dropped in &fields.dropped {
-            if let Some((name, field)) = at_path(plan, old.0, &dropped.path) {
+            if let Some((field, name)) = plan.old_field(old.0, &dropped.path) {
                 self.dropped.push(Part { name: format!("{}{name}", old.1), shape: Some(field.shape.clone()) });
             }
         }
     }
-}
-
-/// The old field at a path of positions, and its name with those of the structs around it.
-fn at_path<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(String, &'a Field)> {
-    let (last, around) = path.split_last()?;
-    let mut fields = old;
-    let mut name = String::new();
-    for &position in around {
-        let field = fields.get(position)?;
-        name.push_str(&field.name);
-        name.push('.');
-        let Shape::Inline(inner) = &field.shape else { return None };
-        let Body::Struct(inner) = &plan.old.get(inner)?.body else { return None };
-        fields = inner;
-    }
-    let field = fields.get(*last)?;
-    name.push_str(&field.name);
-    Some((name, field))
 }

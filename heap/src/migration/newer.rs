@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor};
+use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor, joined};
 
 use super::receipt::{self, Told};
 use crate::error::Error;
@@ -185,8 +185,7 @@ impl<'h> Since<'h> {
             faults.push(Fault { place: described.name.clone(), what: "a hook made its values".into() });
         }
         for name in names(&described.body) {
-            let joint = if name.starts_with("::") { "" } else { "." };
-            let place = format!("{}{joint}{name}", described.name);
+            let place = joined(&described.name, &name);
             // What it is called after each migration.
             let mut name = name;
             for (_, told) in &self.0 {

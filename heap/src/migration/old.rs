@@ -5,7 +5,7 @@ mod reading;
 
 use std::fmt;
 
-use migrate::Shape;
+use migrate::{Shape, joined};
 
 use self::place::{Place, Steps};
 pub(crate) use self::reading::OldLayout;
@@ -224,8 +224,7 @@ impl<'a> OldRecord<'a> {
     }
 
     fn fault(&self, path: &str, why: impl Into<String>) -> Error {
-        let joint = if path.is_empty() || path.starts_with("::") { "" } else { "." };
-        Error::OldField { field: format!("{}{joint}{path}", self.type_name()), why: why.into() }
+        Error::OldField { field: joined(self.type_name(), path), why: why.into() }
     }
 
     fn unfit<T: Field>(&self, path: &str, shape: &Shape) -> Error {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::decide::write_change;
-use super::display::field_at;
 use super::findings::{Finding, Findings};
 use super::model::{BodyStep, Cast, CheckKind, Dropped, Fields, Plan, Ruling, Source, VariantStep};
 use super::question::Grouped;
@@ -95,7 +94,7 @@ impl<'a> Census<'a> {
                 self.rulings(&name).filter(|ruling| !is_told(ruling.rule)).map(|ruling| ruling.what.clone()).collect();
             let line = match &made.source {
                 Source::Field { path, cast } => {
-                    let Some((before, before_name)) = field_at(self.plan, old, path) else { continue };
+                    let Some((before, before_name)) = self.plan.old_field(old, path) else { continue };
                     let before_name = format!("{}{before_name}", prefixes.0);
                     self.proved(cast, &mut notes);
                     let same = *cast == Cast::Copy && before_name == name && before.shape == field.shape;
@@ -109,7 +108,7 @@ impl<'a> Census<'a> {
                 }
                 Source::Gathered(inner) => {
                     let parts = inner.made.iter().filter_map(|made| match &made.source {
-                        Source::Field { path, .. } => field_at(self.plan, old, path).map(|(_, name)| name),
+                        Source::Field { path, .. } => self.plan.old_field(old, path).map(|(_, name)| name),
                         _ => None,
                     });
                     notes.push(format!("put together from {}", parts.collect::<Vec<_>>().join(", ")));
@@ -120,7 +119,7 @@ impl<'a> Census<'a> {
             self.push(line, &notes);
         }
         for Dropped { path, check } in &fields.dropped {
-            let Some((field, name)) = field_at(self.plan, old, path) else { continue };
+            let Some((field, name)) = self.plan.old_field(old, path) else { continue };
             let mut notes = vec!["dropped".to_owned()];
             self.note(*check, &mut notes);
             self.push(format!("- {}{name} {}", prefixes.0, field.shape), &notes);

@@ -252,7 +252,7 @@ impl<'a> Shown<'a> {
             let full = joined(new_name, &place(&field.name, new_variant));
             match &made.source {
                 Source::Field { path, cast } => {
-                    let Some(before) = field_at(plan, old, path) else { continue };
+                    let Some(before) = plan.old_field(old, path) else { continue };
                     let before_name = before.1;
                     let before = before.0;
                     let questions: Vec<_> =
@@ -316,7 +316,7 @@ impl<'a> Shown<'a> {
             }
         }
         for Dropped { path, check } in &fields.dropped {
-            let Some((field, name)) = field_at(plan, old, path) else { continue };
+            let Some((field, name)) = plan.old_field(old, path) else { continue };
             let full = joined(old_name, &place(&name, old_variant));
             let question = self.questions.get(&number).into_iter().flatten().find(|question| question.place == full);
             let (mark, shape, note) = match (question, check) {
@@ -449,24 +449,6 @@ fn add(note: &mut String, text: &str) {
 
 fn counted(records: u64) -> String {
     format!("{} {}", Grouped(records), if records == 1 { "record" } else { "records" })
-}
-
-/// The old field at a path, and its name with the names around it.
-pub(super) fn field_at<'a>(plan: &'a Plan, old: &'a [Field], path: &[usize]) -> Option<(&'a Field, String)> {
-    let mut fields = old;
-    let mut name = String::new();
-    let (last, around) = path.split_last()?;
-    for &position in around {
-        let field = fields.get(position)?;
-        name.push_str(&field.name);
-        name.push('.');
-        let described = plan.old.get(super::between::inline_name(&field.shape)?)?;
-        let Body::Struct(inner) = &described.body else { return None };
-        fields = inner;
-    }
-    let field = fields.get(*last)?;
-    name.push_str(&field.name);
-    Some((field, name))
 }
 
 /// `moved: next before id`, where fields that go on lie in another order.

@@ -1,8 +1,9 @@
 //! The parts of a plan.
 
+use super::between::inline_name;
 use super::question::{Fault, Question};
 use crate::layout::ByteOrder;
-use crate::schema::Schema;
+use crate::schema::{Body, Field, Schema};
 
 /// How the records of one schema become records of another.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,6 +33,24 @@ impl Plan {
         let step = |number| TypeStep { old: Some(number), new: Some(number), body: BodyStep::Same, rewritten: false };
         let types = (0..schema.types.len()).map(step).collect();
         Self { old: schema.clone(), new: schema.clone(), types, ..Self::default() }
+    }
+
+    /// The field of an old type's fields at a path of positions through structs, and its name with the names around it.
+    pub fn old_field<'a>(&'a self, old: &'a [Field], path: &[usize]) -> Option<(&'a Field, String)> {
+        let mut fields = old;
+        let mut name = String::new();
+        let (last, around) = path.split_last()?;
+        for &position in around {
+            let field = fields.get(position)?;
+            name.push_str(&field.name);
+            name.push('.');
+            let described = self.old.get(inline_name(&field.shape)?)?;
+            let Body::Struct(inner) = &described.body else { return None };
+            fields = inner;
+        }
+        let field = fields.get(*last)?;
+        name.push_str(&field.name);
+        Some((field, name))
     }
 }
 

@@ -74,8 +74,8 @@ impl fmt::Display for Choice {
     }
 }
 
-/// A place in a type as people read it.
-pub(super) fn joined(name: &str, place: &str) -> String {
+/// A place in a type as people read it: `Node.name`, `Kind::Circle.radius`.
+pub fn joined(name: &str, place: &str) -> String {
     match place {
         "" => name.to_owned(),
         variant if variant.starts_with("::") => format!("{name}{variant}"),

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use migrate::{
     Answers, Body, BodyStep, ByteOrder, Conversion, ConversionError, FieldAttributes, JobKind, Plan, Schema, Shape,
-    Slots, SlotsMut, Source, TypeAttributes, TypeDescriptor,
+    Slots, SlotsMut, Source, TypeAttributes, TypeDescriptor, joined,
 };
 
 use super::place::{self, Place, Steps};
@@ -133,9 +133,8 @@ impl<'p> OldLayout<'p> {
         if let Some(reading) = known.and_then(|known| known.downcast::<Reading<T>>().ok()) {
             return Ok(reading);
         }
-        let joint = if path.is_empty() || path.starts_with("::") { "" } else { "." };
         let part = part.map_or_else(String::new, |shape| format!("[{shape}]"));
-        let field = || format!("{}{joint}{path}{part}", self.described().name);
+        let field = || format!("{}{part}", joined(&self.described().name, path));
         let reading = Rc::new(make().map_err(|why| Error::OldField { field: field(), why })?);
         let mut readings = self.readings.borrow_mut();
         readings.entry(TypeId::of::<T>()).or_default().insert(key, Rc::<Reading<T>>::clone(&reading));
