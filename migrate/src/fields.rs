@@ -1,6 +1,8 @@
 //! Going through what types consist of.
 
-use crate::schema::{Body, Field, Shape, TypeDescriptor};
+use std::collections::BTreeSet;
+
+use crate::schema::{Body, Field, Schema, Shape, TypeDescriptor};
 
 impl TypeDescriptor {
     /// The type's own fields; of an enum those of every variant, in their order.
@@ -34,6 +36,21 @@ impl TypeDescriptor {
     /// Names of the types that lie in the type by value, or in the lists and maps it owns. A name may come twice.
     pub fn held(&self) -> impl Iterator<Item = &str> {
         self.shapes().filter_map(|shape| if let Shape::Inline(name) = shape { Some(&**name) } else { None })
+    }
+}
+
+impl Schema {
+    /// Names of these types, and of all that [lie in them](TypeDescriptor::held), however deep; those that the schema does
+    /// not describe included.
+    pub fn held_by<'a>(&'a self, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let mut all = BTreeSet::new();
+        let mut open: Vec<&str> = names.into_iter().collect();
+        while let Some(name) = open.pop() {
+            if all.insert(name) {
+                open.extend(self.get(name).into_iter().flat_map(TypeDescriptor::held));
+            }
+        }
+        all
     }
 }
 

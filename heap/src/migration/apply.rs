@@ -274,14 +274,14 @@ impl Migration {
         match &table.how {
             How::NotAtAll => Ok(()),
             How::Alone(conversion) | How::WithOutside(conversion) => {
-                conversion.converter().run(old, made, &mut Values { tx, numbers, tables, depth: 0 })
+                conversion.converter().run(old, made, &mut Values::new(tx, numbers, tables))
             }
             How::Hook(hook, form) => {
                 match (&self.passed.types.hooks(&table.name)[*hook], form, seen) {
                     (Hook::ByName(hook), _, Some(seen)) => lend(tx, |tx| hook.run(&seen, made, tx))?,
                     (Hook::Typed(hook), Seen::Converted(conversion), _) => {
                         let mut bytes = vec![0; conversion.new_size()];
-                        conversion.converter().run(old, &mut bytes, &mut Values { tx, numbers, tables, depth: 0 })?;
+                        conversion.converter().run(old, &mut bytes, &mut Values::new(tx, numbers, tables))?;
                         lend(tx, |tx| hook.run(&bytes, made, tx))?;
                     }
                     (Hook::Typed(hook), Seen::AsTheyAre, _) => lend(tx, |tx| hook.run(old, made, tx))?,

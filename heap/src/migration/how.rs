@@ -99,8 +99,10 @@ fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result
         return Some(Ok(Seen::AsTheyAre));
     }
     // A value that the hook is not shown would be lost without a word.
-    let held = held_by_value(&before, step);
-    let unsaid = before.questions.iter().find(|it| held.contains(&it.step) && it.rule != Question::SECRET);
+    let held = before.old.held_by([&*old.name]);
+    let is_held =
+        |step: usize| before.types[step].old.is_some_and(|number| held.contains(&*before.old.types[number].name));
+    let unsaid = before.questions.iter().find(|it| is_held(it.step) && it.rule != Question::SECRET);
     if let Some(question) = unsaid {
         let said = question.choices.iter().filter_map(|choice| choice.code.as_deref());
         let said: Vec<&str> = said.collect();
@@ -112,21 +114,4 @@ fn seen_as(plan: &Plan, old: &TypeDescriptor, hook: &TypedHook) -> Option<Result
         Ok(_) => Err("values outside its records would have to be made anew before the hook".to_owned()),
         Err(error) => Err(error.to_string()),
     })
-}
-
-/// The steps of a plan that lead from a type and from all that lies in it by value.
-fn held_by_value(plan: &Plan, step: usize) -> Vec<usize> {
-    let mut all = vec![step];
-    let mut next = 0;
-    while let Some(&step) = all.get(next) {
-        next += 1;
-        let Some(old) = plan.types[step].old else { continue };
-        for name in plan.old.types[old].held() {
-            let held = plan.types.iter().position(|it| it.old.is_some_and(|old| plan.old.types[old].name == name));
-            if let Some(held) = held.filter(|held| !all.contains(held)) {
-                all.push(held);
-            }
-        }
-    }
-    all
 }

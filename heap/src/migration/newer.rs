@@ -5,8 +5,8 @@
 //! where one of them left nothing to come back to, the heap is refused, unless the program says what is to be there: by
 //! a hook, or by a default.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use migrate::{Answers, Body, Fault, Plan, Schema, TypeDescriptor, joined};
@@ -76,7 +76,8 @@ pub(crate) fn way_back(
         let now = renames.rename.iter().find(|(_, program_name)| *program_name == name);
         now.map_or(name, |(heap_name, _)| heap_name).to_owned()
     };
-    let converted = held_by_value(program, |name| !is_hooked(name) && is_live(&name_now(name)));
+    let names = program.types.iter().map(|described| &*described.name);
+    let converted = program.held_by(names.filter(|name| !is_hooked(name) && is_live(&name_now(name))));
     faults.retain(|fault| converted.contains(type_name(fault)) && !says_what_is_there(fault, program, answers));
     faults.sort_by(|one, other| one.place.cmp(&other.place));
     faults.dedup_by(|one, other| one.place == other.place);
@@ -88,18 +89,6 @@ pub(crate) fn way_back(
     let hooked = since.iter().filter(|(name, _)| is_hooked(name));
     let hooked = hooked.map(|(&name, since)| (name.to_owned(), since.to_string())).collect();
     WayBack { answers: renames, faults, hooked }
-}
-
-/// The types that `is_first`, and all that lie in them by value.
-fn held_by_value(schema: &Schema, is_first: impl Fn(&str) -> bool) -> BTreeSet<&str> {
-    let mut all = BTreeSet::new();
-    let mut open: Vec<&str> = schema.types.iter().map(|it| &*it.name).filter(|name| is_first(name)).collect();
-    while let Some(name) = open.pop() {
-        if all.insert(name) {
-            open.extend(schema.get(name).into_iter().flat_map(TypeDescriptor::held));
-        }
-    }
-    all
 }
 
 /// Takes from the renames what people said otherwise; and what the program says is dropped, which may be another thing of

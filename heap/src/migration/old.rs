@@ -129,11 +129,10 @@ impl<'a> OldRecord<'a> {
         let Some(conversion) = reading.conversion.as_ref().filter(|conversion| !conversion.is_pure()) else {
             return self.get(path);
         };
-        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
+        let mut values = self.values(path, tx)?;
         self.layout.check_makes::<T>(conversion).map_err(|why| self.fault(path, why))?;
         let bytes = self.value_at(&reading.steps, path)?;
         let mut made = vec![0; conversion.new_size()];
-        let mut values = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 };
         let run = conversion.converter().run(bytes, &mut made, &mut values);
         run.map_err(|fault| self.outside_fault::<T>(fault, path, &reading.shape))?;
         reading.value.read(&made).map_err(|fault| self.fault(path, fault.to_string()))
@@ -147,9 +146,9 @@ impl<'a> OldRecord<'a> {
         let (steps, shape) = self.held(path)?;
         let Shape::List(element) = &shape else { return Err(self.fault(path, format!("is {shape}, no list"))) };
         let reading = self.layout.reading_of::<T>(element, path)?;
-        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
+        let values = self.values(path, tx)?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
-        let bytes = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 }.elements(handle)?;
+        let bytes = values.elements(handle)?;
         let size = self.layout.size_of(element);
         bytes.chunks_exact(size).map(|bytes| self.read(&reading, bytes, path)).collect()
     }
@@ -164,12 +163,12 @@ impl<'a> OldRecord<'a> {
             return Err(self.fault(path, format!("is {shape}, no map")));
         };
         let keys = self.layout.reading_of::<K>(key, path)?;
-        let values = self.layout.reading_of::<V>(value, path)?;
-        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
+        let mapped = self.layout.reading_of::<V>(value, path)?;
+        let values = self.values(path, tx)?;
         let Some(handle) = self.handle_at(&steps, path)? else { return Ok(Vec::new()) };
-        let entries = Values { tx, numbers: self.layout.numbers, tables: &[], depth: 0 }.entries(handle)?;
+        let entries = values.entries(handle)?;
         let read =
-            entries.iter().map(|(one, other)| Ok((self.read(&keys, one, path)?, self.read(&values, other, path)?)));
+            entries.iter().map(|(one, other)| Ok((self.read(&keys, one, path)?, self.read(&mapped, other, path)?)));
         read.collect()
     }
 
@@ -189,6 +188,12 @@ impl<'a> OldRecord<'a> {
         let Place { steps, shape } = self.layout.place(path).map_err(|why| self.fault(path, why))?;
         let inner = if shape.is_optional_handle() { shape.parts().next().cloned() } else { None };
         Ok((steps, inner.unwrap_or(shape)))
+    }
+
+    /// What lies outside of the record, through a transaction of the heap that is migrated.
+    fn values<'t, 'h>(&'t self, path: &str, tx: &'t mut Transaction<'h>) -> Result<Values<'t, 'h, 't>> {
+        self.layout.check_heap(tx).map_err(|why| self.fault(path, why))?;
+        Ok(Values::new(tx, self.layout.numbers, &[]))
     }
 
     /// A handle; none where it is an option that is nothing.

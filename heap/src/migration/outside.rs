@@ -54,17 +54,27 @@ impl From<Error> for Fault {
 
 /// The values of a heap, within a migration's transaction.
 pub(crate) struct Values<'t, 'h, 'n> {
-    pub(crate) tx: &'t mut Transaction<'h>,
-    /// Numbers of the new registry's shapes.
-    pub(crate) numbers: &'n HashMap<Shape, u32>,
-    /// The tables that are rewritten, for conversions that take records.
-    pub(crate) tables: &'n [TableWork],
+    tx: &'t mut Transaction<'h>,
+    numbers: &'n HashMap<Shape, u32>,
+    tables: &'n [TableWork],
     /// In how many others lies what is being made.
-    pub(crate) depth: u32,
+    depth: u32,
 }
 
 /// The parts of one entry.
 pub(super) type Entry = (Vec<u8>, Vec<u8>);
+
+impl<'t, 'h, 'n> Values<'t, 'h, 'n> {
+    /// The values of the transaction's heap. `numbers` are those of the new registry's shapes, `tables` the ones that are
+    /// rewritten, for conversions that take records.
+    pub(crate) const fn new(
+        tx: &'t mut Transaction<'h>,
+        numbers: &'n HashMap<Shape, u32>,
+        tables: &'n [TableWork],
+    ) -> Self {
+        Self { tx, numbers, tables, depth: 0 }
+    }
+}
 
 impl Values<'_, '_, '_> {
     fn number(&self, shape: &Shape) -> u32 {

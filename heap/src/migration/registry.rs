@@ -211,19 +211,7 @@ impl Names {
             .filter(|step| step.rewritten && step.new.is_some())
             .filter_map(|step| step.old.map(|number| &*plan.old.types[number].name))
             .collect();
-        let mut seen = HashSet::new();
-        let mut open = vec![described];
-        while let Some(described) = open.pop() {
-            for name in described.held() {
-                if changed.contains(name) {
-                    return Some(name);
-                }
-                if seen.insert(name) {
-                    open.extend(plan.old.get(name));
-                }
-            }
-        }
-        None
+        plan.old.held_by(described.held()).into_iter().find(|name| changed.contains(name))
     }
 
     /// An old layout under its own name.
