@@ -42,8 +42,7 @@ pub(crate) fn prepare(
     ownership::settle(state, shared, raw)?;
     match flip {
         Some(flip) => flip.apply(state, shared, raw)?,
-        None if state.sharing.is_some() => kept::leave_shared_room(state, shared, raw)?,
-        None => {}
+        None => kept::leave_shared_room(state, shared, raw)?,
     }
     let sequence = state.sequence + 1;
     state.catalog.make_room(&*shared.storage, sequence, registry.as_deref()).map_err(|error| shared.no_room(error))?;

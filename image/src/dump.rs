@@ -192,9 +192,6 @@ fn open(path: &Path) -> Result<File> {
 
 /// The heap file under what its log holds.
 fn overlay(storage: &RealStorage, header: &Header, file: File) -> Result<(Overlay<File>, LogEnd)> {
-    if header.log.epoch == 0 {
-        return Ok((Overlay::new(file)?, LogEnd { sequence: header.sequence, len: 0 }));
-    }
     let (overlay, tail) = Overlay::under_log(storage, header, file)?;
     if !tail.found {
         // What was committed since the last checkpoint would silently be missing.

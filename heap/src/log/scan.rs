@@ -54,7 +54,7 @@ pub struct Tail {
     pub frames: u64,
     /// Ranges of the log file that hold them, segment headers included: offset and length.
     pub accepted: Vec<(u64, u64)>,
-    /// Whether the segment where the chain begins is there at all.
+    /// Whether the segment where the chain begins is there at all, if one is named.
     pub found: bool,
 }
 

@@ -50,8 +50,7 @@ pub(crate) fn pass<S: Source>(
 ) -> Result<Option<Passed>> {
     // A program that names no types leaves them as they are.
     let types = options.types.clone().unwrap_or_default();
-    let overlay =
-        if header.log.epoch == 0 { Overlay::new(base)? } else { Overlay::under_log(storage, header, base)?.0 };
+    let (overlay, _) = Overlay::under_log(storage, header, base)?;
     let reader = Reader::with_overlay(overlay, header.clone(), Checks::Strict)?;
     let planned = plan(&reader, &types, &options.answers, Unsaid::Kept)?;
     let Some((plan, registry, way_back)) = planned else { return Ok(None) };

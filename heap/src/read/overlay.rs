@@ -190,13 +190,17 @@ pub struct Published {
 
 impl<S: Source> Overlay<S> {
     /// A heap's base file under the whole transactions of its log, which `storage` has both, and where the log ends.
-    /// Another process may be writing to both.
+    /// Another process may be writing to both. A heap whose header names no log is its base file.
     ///
     /// # Errors
     /// When the log cannot be read, or one of its operations cannot be.
     pub fn under_log(storage: &dyn Storage, header: &Header, base: S) -> Result<(Self, Tail)> {
-        let segments = Segments::read(storage, header.log.epoch)?;
         let mut overlay = Self::new(base)?;
+        if header.log.epoch == 0 {
+            let (end, sequence) = (header.log, header.sequence);
+            return Ok((overlay, Tail { end, sequence, frames: 0, accepted: Vec::new(), found: true }));
+        }
+        let segments = Segments::read(storage, header.log.epoch)?;
         let tail = scan(storage, &segments, header.log, header.sequence, u64::MAX, |frame| {
             frame.operations().try_for_each(|operation| overlay.apply(operation?))
         })?;
