@@ -5,12 +5,12 @@
 mod turned;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use migrate::{Body, Field, FieldAttributes, Integer, Shape, TypeAttributes, TypeDescriptor};
 
+use super::cuts::{each_cut, each_failing_call};
 use super::life::options;
 use crate::format::BLOCK;
 use crate::format::handle::LAST_GENERATION;
@@ -20,7 +20,7 @@ use crate::open::BaseSource;
 use crate::raw::laws::{Names, NewPart, OldPart, Uneven};
 use crate::read::fixture::Fixture;
 use crate::read::{Checks, Overlay, Reader, Regions, read_header};
-use crate::storage::simulated::{Cut, Fault, Image, Random, Replay, SimulatedDisk};
+use crate::storage::simulated::{Cut, Image, Random, Replay, SimulatedDisk};
 use crate::storage::{File, Storage};
 use crate::{Error, Heap, Options, Result, Types, simulated};
 
@@ -68,11 +68,7 @@ impl State {
     fn of(disk: &Arc<SimulatedDisk>) -> Self {
         let storage: Arc<dyn Storage> = Arc::<SimulatedDisk>::clone(disk);
         let (header, _) = read_header(&BaseSource(&storage), Path::new("")).unwrap();
-        let overlay = if header.log.epoch == 0 {
-            Overlay::new(BaseSource(&storage)).unwrap()
-        } else {
-            Overlay::under_log(&*storage, &header, BaseSource(&storage)).unwrap().0
-        };
+        let (overlay, _) = Overlay::under_log(&*storage, &header, BaseSource(&storage)).unwrap();
         let reader = Reader::with_overlay(overlay, header, Checks::Strict).unwrap();
         reader.check_published().unwrap();
         let loaded = reader.load().unwrap();
@@ -116,63 +112,33 @@ fn open(disk: &Arc<SimulatedDisk>) -> Result<Heap> {
 fn a_foreign_heap_that_is_cut_off_is_whole_or_was_not_touched() {
     let twins = Twins::new();
     let like = |image: Image| twins.disk.like(image);
-    let opening = like(twins.disk.image());
-    drop(open(&opening).unwrap());
-    let journal = opening.journal();
-    let mut replay = Replay::new(&journal);
     let (mut foreign, mut native) = (0, 0);
-    loop {
-        let count = if replay.is_settled() { 1 } else { 3 };
-        for number in 0..count {
-            let cut = match number {
-                0 => Cut::AllLost,
-                1 => Cut::AllKept,
-                _ => Cut::Chance(replay.position() as u64),
-            };
-            let image = replay.state(cut);
-            if twins.is_native(&like(image.clone())) {
-                native += 1;
-                let back = like(image.clone());
-                simulated::rollback(&back, &options()).unwrap();
-                assert!(!twins.is_native(&back), "rolled back after event {}", replay.position());
-            } else {
-                foreign += 1;
-            }
-            // The next try goes through, and transcodes once.
-            let disk = like(image);
-            let heap = open(&disk).unwrap();
-            assert_eq!(heap.history().unwrap().receipts.len(), 1);
-            drop(heap);
-            assert!(twins.is_native(&disk));
+    each_cut(&twins.disk, open, |position, image| {
+        if twins.is_native(&like(image.clone())) {
+            native += 1;
+            let back = like(image.clone());
+            simulated::rollback(&back, &options()).unwrap();
+            assert!(!twins.is_native(&back), "rolled back after event {position}");
+        } else {
+            foreign += 1;
         }
-        if !replay.advance() {
-            break;
-        }
-    }
+        // The next try goes through, and transcodes once.
+        let disk = like(image);
+        let heap = open(&disk).unwrap();
+        assert_eq!(heap.history().unwrap().receipts.len(), 1);
+        drop(heap);
+        assert!(twins.is_native(&disk));
+    });
     assert!(foreign > 10 && native > 10, "{foreign} foreign, {native} native");
 }
 
 #[test]
 fn a_foreign_heap_of_which_a_call_fails_is_whole_or_was_not_touched() {
     let twins = Twins::new();
-    let counted = twins.disk.like(twins.disk.image());
-    drop(open(&counted).unwrap());
-    let mut refused = 0;
-    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
-        for call in 0..counted.calls() {
-            let failing = twins.disk.like(twins.disk.image());
-            failing.set_fault(Some(Fault { call, kind, lasting: false }));
-            let opened = open(&failing);
-            failing.set_fault(None);
-            if let Err(error) = &opened {
-                refused += 1;
-                assert!(!matches!(error, Error::Corrupt { .. }), "call {call}: {error}");
-            }
-            drop(opened);
-            failing.revive();
-            twins.is_native(&failing);
-        }
-    }
+    let may_be = |error: &Error| !matches!(error, Error::Corrupt { .. });
+    let refused = each_failing_call(&twins.disk, open, may_be, |disk| {
+        twins.is_native(disk);
+    });
     assert!(refused > 10, "only {refused} calls made it fail");
 }
 

@@ -59,11 +59,7 @@ impl<'a> Judge<'a> {
                 let count = if replay.is_settled() { 1 } else { budget.states };
                 for number in 0..count {
                     let seed = budget.seed ^ (replay.position() as u64) << 32 ^ number;
-                    let cut = match number {
-                        0 => Cut::AllLost,
-                        1 => Cut::AllKept,
-                        _ => Cut::Chance(seed),
-                    };
+                    let cut = Cut::numbered(number, seed);
                     let open = self.states.is_multiple_of(budget.open_every);
                     self.judge_state(replay.position(), replay.state(cut), cut, seed, open)
                         .map_err(|why| format!("after event {}, {cut:?}: {why}", replay.position()))?;

@@ -4,6 +4,7 @@
 //! `HEAP_LAW_STATES` multiplies the number of states, `HEAP_LAW_SEED` is where the seeds begin: a law that fails names
 //! the seed with which it fails again.
 
+mod cuts;
 mod foreign;
 mod judge;
 mod kept;

@@ -1,12 +1,12 @@
 //! A migration at open, cut off after each of its events: the heap is wholly the old one or wholly the new one, and so
 //! it is when any of its calls fails.
 
-use std::io;
 use std::sync::Arc;
 
+use super::cuts::{each_cut, each_failing_call};
 use super::life::options;
 use crate::raw::laws::{NewPart, OldPart};
-use crate::storage::simulated::{Cut, Fault, Image, Replay, SimulatedDisk};
+use crate::storage::simulated::{Image, SimulatedDisk};
 use crate::{Error, Heap, Options, Result, Types, simulated};
 
 const COUNT: u64 = 300;
@@ -70,58 +70,27 @@ fn is_migrated(disk: &Arc<SimulatedDisk>) -> bool {
 fn a_migration_that_is_cut_off_is_whole_or_did_not_happen() {
     let disk = disk();
     let like = |image: Image| disk.like(image);
-    let migrating = like(disk.image());
-    drop(migrate(&migrating).unwrap());
-    let journal = migrating.journal();
-    let mut replay = Replay::new(&journal);
     let (mut old, mut new) = (0, 0);
-    loop {
-        let count = if replay.is_settled() { 1 } else { 3 };
-        for number in 0..count {
-            let cut = match number {
-                0 => Cut::AllLost,
-                1 => Cut::AllKept,
-                _ => Cut::Chance(replay.position() as u64),
-            };
-            let image = replay.state(cut);
-            if is_migrated(&like(image.clone())) {
-                new += 1;
-                let back = like(image);
-                simulated::rollback(&back, &options()).unwrap();
-                assert!(!is_migrated(&back), "rolled back after event {}", replay.position());
-            } else {
-                old += 1;
-                // The next try goes through.
-                drop(migrate(&like(image)).unwrap());
-            }
+    each_cut(&disk, migrate, |position, image| {
+        if is_migrated(&like(image.clone())) {
+            new += 1;
+            let back = like(image);
+            simulated::rollback(&back, &options()).unwrap();
+            assert!(!is_migrated(&back), "rolled back after event {position}");
+        } else {
+            old += 1;
+            // The next try goes through.
+            drop(migrate(&like(image)).unwrap());
         }
-        if !replay.advance() {
-            break;
-        }
-    }
+    });
     assert!(old > 10 && new > 10, "{old} old, {new} new");
 }
 
 #[test]
 fn a_migration_of_which_a_call_fails_is_whole_or_did_not_happen() {
-    let disk = disk();
-    let counted = disk.like(disk.image());
-    drop(migrate(&counted).unwrap());
-    let mut refused = 0;
-    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
-        for call in 0..counted.calls() {
-            let failing = disk.like(disk.image());
-            failing.set_fault(Some(Fault { call, kind, lasting: false }));
-            let opened = migrate(&failing);
-            failing.set_fault(None);
-            if let Err(error) = &opened {
-                refused += 1;
-                assert!(!matches!(error, Error::Corrupt { .. } | Error::Refused { .. }), "call {call}: {error}");
-            }
-            drop(opened);
-            failing.revive();
-            is_migrated(&failing);
-        }
-    }
+    let may_be = |error: &Error| !matches!(error, Error::Corrupt { .. } | Error::Refused { .. });
+    let refused = each_failing_call(&disk(), migrate, may_be, |disk| {
+        is_migrated(disk);
+    });
     assert!(refused > 10, "only {refused} calls made a migration fail");
 }

@@ -44,6 +44,17 @@ pub enum Cut {
     Chance(u64),
 }
 
+impl Cut {
+    /// The cuts of one moment, by number: the two plain ones first, then as many as are wanted.
+    pub const fn numbered(number: u64, seed: u64) -> Self {
+        match number {
+            0 => Self::AllLost,
+            1 => Self::AllKept,
+            _ => Self::Chance(seed),
+        }
+    }
+}
+
 /// Numbers from a seed: splitmix64.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
