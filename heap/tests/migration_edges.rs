@@ -2,32 +2,13 @@
 //! they like, upgrades that fail. Each of these once did.
 #![allow(unreachable_pub, missing_docs, reason = "types are declared in modules, one for each version")]
 
+mod one_heap;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 
-use heap::{Error, Heap, OnProgress, Options, Progress, Reader as _, TypeSet, Types};
+use heap::{Error, Heap, OnProgress, Options, Progress, Reader as _, Types};
 use migrate::Answers;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn heap(&self) -> PathBuf {
-        self.0.path().join("edge.heap")
-    }
-}
-
-fn open<S: TypeSet>(path: &Path) -> Heap {
-    Heap::open_as::<S>(path).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
-    let answers = Answers::from_toml(answers).unwrap();
-    Heap::open_with(path, Options { types: Some(Types::of::<S>()?), answers, ..Options::default() })
-}
+use one_heap::{Folder, open, open_answered};
 
 mod narrow {
     #[derive(heap::Record)]
@@ -499,7 +480,7 @@ struct Bools {
 #[test]
 fn a_hook_cannot_put_another_heaps_transaction_in_the_place_of_its_own() {
     let folder = Folder::new();
-    let other: &Heap = Box::leak(Box::new(open::<Bools>(&folder.0.path().join("other.heap"))));
+    let other: &Heap = Box::leak(Box::new(open::<Bools>(&folder.heap().with_file_name("other.heap"))));
     let mut tx = other.write().unwrap();
     let bools: Vec<_> = (0..1000).map(|_| tx.insert(Bools { bools: [true; 24] }).unwrap()).collect();
     tx.commit().unwrap();

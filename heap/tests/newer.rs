@@ -7,22 +7,14 @@
     reason = "types are declared in modules, one for each version"
 )]
 
-use std::path::{Path, PathBuf};
+mod one_heap;
 
-use heap::{Error, Heap, Options, Transaction, TypeSet, Types};
-use migrate::Answers;
+use std::path::Path;
 
-struct Folder(tempfile::TempDir);
+use heap::{Error, Heap, Options, TypeSet, Types};
+use one_heap::{Folder, open, open_answered, write};
 
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn heap(&self) -> PathBuf {
-        self.0.path().join("newer.heap")
-    }
-
     /// A heap of the first version, which the others then opened, each with a commit of its own.
     fn made(count: u64) -> Self {
         use first::{Job, Kind, Task, User};
@@ -41,27 +33,12 @@ impl Folder {
     }
 }
 
-fn open<S: TypeSet>(path: &Path) -> Heap {
-    Heap::open_as::<S>(path).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn open_answered<S: TypeSet>(path: &Path, answers: &str) -> heap::Result<Heap> {
-    let answers = Answers::from_toml(answers).unwrap();
-    Heap::open_with(path, Options { types: Some(Types::of::<S>()?), answers, ..Options::default() })
-}
-
 fn refused<S: TypeSet>(path: &Path) -> String {
     let before = std::fs::read(path).unwrap();
     let error = Heap::open_as::<S>(path).map(drop).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     assert!(std::fs::read(path).unwrap() == before, "a refused heap is the same byte by byte");
     error.to_string()
-}
-
-fn write(heap: &Heap, write: impl FnOnce(&mut Transaction<'_>)) {
-    let mut tx = heap.write().unwrap();
-    write(&mut tx);
-    tx.commit().unwrap();
 }
 
 mod first {

@@ -8,33 +8,22 @@
     reason = "types are declared in modules, one for each version"
 )]
 
+mod one_heap;
+
 use std::path::PathBuf;
 
 use heap::{Error, Heap, Transaction, TypeSet};
-
-struct Folder(tempfile::TempDir);
+use one_heap::Folder;
 
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn heap(&self) -> PathBuf {
-        self.0.path().join("old.heap")
-    }
-
     fn write<S: TypeSet>(&self, write: impl FnOnce(&mut Transaction<'_>)) {
-        let heap = Heap::open_as::<S>(self.heap()).unwrap_or_else(|error| panic!("{error}"));
-        let mut tx = heap.write().unwrap();
-        write(&mut tx);
-        tx.commit().unwrap();
+        one_heap::write(&one_heap::open::<S>(&self.heap()), write);
     }
 
     fn open<S: TypeSet>(&self) -> Heap {
-        let heap = Heap::open_as::<S>(self.heap()).unwrap_or_else(|error| panic!("{error}"));
-        drop(heap);
+        drop(one_heap::open::<S>(&self.heap()));
         // What was committed is what a verifier lets through.
-        Heap::open_as::<S>(self.heap()).unwrap_or_else(|error| panic!("{error}"))
+        one_heap::open::<S>(&self.heap())
     }
 
     fn refused<S: TypeSet>(&self) -> String {

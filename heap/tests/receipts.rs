@@ -7,33 +7,14 @@
     reason = "types are declared in modules, one for each version"
 )]
 
-use std::path::{Path, PathBuf};
+mod one_heap;
+
+use std::path::Path;
 
 use heap::format::history::{DroppedField, Receipt, ReceiptKind};
-use heap::{Error, Heap, Migrate, Options, Transaction, TypeSet, Types};
+use heap::{Error, Heap, Migrate, Options, TypeSet, Types};
 use migrate::Answers;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn heap(&self) -> PathBuf {
-        self.0.path().join("receipts.heap")
-    }
-}
-
-fn open<S: TypeSet>(path: &Path) -> Heap {
-    Heap::open_as::<S>(path).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn write(heap: &Heap, write: impl FnOnce(&mut Transaction<'_>)) {
-    let mut tx = heap.write().unwrap();
-    write(&mut tx);
-    tx.commit().unwrap();
-}
+use one_heap::{Folder, open, write};
 
 /// The receipts of the heap's migrations.
 fn receipts(heap: &Heap) -> Vec<Receipt> {
